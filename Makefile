@@ -1,0 +1,107 @@
+# `make serve` runs the API on this machine; `make test` proves it. Both make what they need.
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 8000
+TESTS ?= tests
+
+BIN = $(VENV)/bin
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2] if sys.version_info >= (3, 11) else "")' 2>/dev/null)
+INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes
+
+# The stamp carries the version, so another PYTHON makes the environment anew instead of using the wrong one.
+READY := $(VENV)/.locked-$(VERSION)
+MINISTACK := .venv-ministack/.locked
+NPM := $(shell command -v npm)
+NODE := $(shell command -v node)
+NODE_TESTS := $(if $(NPM),$(patsubst %/package-lock.json,%/node_modules/.locked,$(wildcard tests/node/package-lock.json tests/*/node/package-lock.json)))
+# Vite asks for node 20.19; an older one still runs the other node-based tests.
+IDE := $(if $(NPM),$(shell node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
+  if (a > 20 || (a === 20 && b >= 19)) console.log("graphql_api/static/ide/index.html")'))
+
+.PHONY: help serve test lint suite lock bench ide clean python
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make serve   run the API, GraphiQL and an embedded DynamoDB   (PORT=8000, RESET=1 starts with fresh data)'
+	@echo 'make test    everything that must hold: lint, types, imports, tests   (PYTHON=..., VENV=...)'
+	@echo 'make lint    formatting, lint, types and import contracts alone'
+	@echo 'make suite   the tests alone   (TESTS=tests/store)'
+	@echo 'make bench   CPU per request and DynamoDB calls per operation'
+	@echo 'make ide     build GraphiQL (needs node)'
+	@echo 'make lock    pin and hash every dependency again (needs uv; UV_FLAGS=--upgrade)'
+	@echo 'make clean   remove everything that is built; demo data stays'
+
+serve: $(READY) $(MINISTACK)
+	@$(MAKE) --no-print-directory ide || echo '** GraphiQL 5 could not be built; / shows the plain page instead.'
+	@PORT='$(PORT)' RESET='$(RESET)' exec $(BIN)/python -m graphql_api serve
+
+test: lint suite
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+ifdef NODE
+	$(BIN)/pyright --pythonpath $(BIN)/python
+else
+	@echo '** SKIPPED pyright: it needs node, which is not installed.'
+endif
+	$(BIN)/lint-imports --no-logo
+
+# CPU is measured apart, where no tracer slows it down; pytest ends with 5 when nothing was selected.
+suite: $(READY) $(MINISTACK) $(NODE_TESTS) ide
+ifndef NPM
+	@echo '** node and npm are not installed: the tests that need them are skipped.'
+endif
+ifeq ($(TESTS),tests)
+	$(BIN)/coverage run -m pytest -m 'not cpu'
+	$(BIN)/coverage report
+	$(BIN)/pytest -m cpu || test $$? -eq 5
+else
+	$(BIN)/pytest $(TESTS)
+endif
+
+bench: $(READY) $(MINISTACK)
+	@$(BIN)/python -m bench
+
+ide: $(if $(wildcard ide/package-lock.json),$(IDE))
+ifdef IDE
+	@:
+else
+	@test -e graphql_api/static/ide/index.html || \
+	  echo '** SKIPPED GraphiQL 5: its build needs node 20.19 or later with npm; / shows the plain page instead.'
+endif
+
+lock:
+	@command -v uv >/dev/null || { echo 'make lock needs uv on PATH.'; exit 1; }
+	uv pip compile pyproject.toml $(LOCK) -o requirements/runtime.txt
+	uv pip compile pyproject.toml --group dev $(LOCK) -o requirements/dev.txt
+	uv pip compile --group pyproject.toml:ministack $(LOCK) -o requirements/ministack.txt
+
+# One lock for every platform and Python; it names no index, so any mirror serves it.
+LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(UV_FLAGS)
+
+clean:
+	rm -rf .venv .venv-3.13 .venv-ministack build dist graphql_api/static .coverage .hypothesis
+	rm -rf .pytest_cache .ruff_cache .import_linter_cache ide/node_modules tests/node/node_modules tests/*/node/node_modules
+	find graphql_api tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+python:
+	@test -n '$(VERSION)' || { echo 'Python 3.11 or later is needed; $(PYTHON) is missing or older. Try PYTHON=/path/to/python3.13'; exit 1; }
+
+$(READY): requirements/dev.txt | python
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python $(INSTALL) -r $<
+	@touch $@
+
+$(MINISTACK): requirements/ministack.txt | python
+	$(PYTHON) -m venv --clear .venv-ministack
+	.venv-ministack/bin/python $(INSTALL) -r $<
+	@touch $@
+
+%/node_modules/.locked: %/package-lock.json
+	cd $* && npm ci --no-audit --no-fund
+	@touch $@
+
+graphql_api/static/ide/index.html: ide/node_modules/.locked $(shell find ide -path ide/node_modules -prune -o -type f -print 2>/dev/null)
+	cd ide && npm run --silent build
+	@touch $@

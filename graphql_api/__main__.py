@@ -1,0 +1,58 @@
+"""The command line: serve, token, schema."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+
+from graphql_api.auth.identity import Role
+from graphql_api.local.installation import STATE_DIR, Installation
+from graphql_api.local.people import subject_of
+from graphql_api.local.serve import serve
+from graphql_api.schema import build_schema
+
+
+def _serve(_: argparse.Namespace) -> None:
+    serve(int(os.environ.get("PORT") or 8000), reset=os.environ.get("RESET", "0") not in ("", "0"))
+
+
+def _schema(_: argparse.Namespace) -> None:
+    print(build_schema().as_str())
+
+
+def _token(arguments: argparse.Namespace) -> None:
+    installation, role = Installation.at(STATE_DIR), Role(arguments.role)
+    if role is Role.PLATFORM:
+        print(installation.operator_token())
+        return
+    if not arguments.tenant:
+        raise SystemExit("--tenant is needed for every role but PLATFORM.")
+    subject = asyncio.run(subject_of(installation, arguments.tenant, role, arguments.user))
+    print(installation.token(subject, [role], arguments.tenant))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m graphql_api", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    serving = commands.add_parser(
+        "serve", help="run everything on this machine (PORT, RESET, DYNAMODB_ENDPOINT)"
+    )
+    serving.set_defaults(run=_serve)
+    printing = commands.add_parser("schema", help="print the GraphQL schema")
+    printing.set_defaults(run=_schema)
+    minting = commands.add_parser("token", help="print a token for the server on this machine")
+    minting.add_argument("--tenant", help="slug, such as acme")
+    minting.add_argument("--role", choices=[role.value for role in Role], default=Role.ADMIN.value)
+    minting.add_argument("--user", metavar="EMAIL", help="default: a demo user with that role")
+    minting.set_defaults(run=_token)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parsed = _parser().parse_args(arguments)
+    parsed.run(parsed)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,84 @@
+"""Claims in, Identity out: what the tenant's own records say of a caller today."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from graphql_api.auth.identity import Identity, Role
+from graphql_api.auth.tokens import Claims
+from graphql_api.errors import ForbiddenError
+
+TTL = 30.0
+CAPACITY = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """One user's standing in one tenant, and the tenant's own."""
+
+    role: Role
+    active: bool
+    tenant_active: bool
+
+
+class Memberships:
+    """Membership records, each read at most once per `ttl` and (tenant, subject), whoever asks at once.
+
+    A suspension or demotion takes effect within `ttl` seconds. A missing record is not remembered, so
+    an invitation takes effect at once. A failed read is the caller's failure: nobody passes on old data.
+    `read` takes tenant and subject; `clock` is wall time, which goes on while Lambda freezes the process.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[str, str], Awaitable[Membership | None]],
+        ttl: float = TTL,
+        clock: Callable[[], float] = time.time,
+        capacity: int = CAPACITY,
+    ) -> None:
+        self._read = read
+        self._ttl = ttl
+        self._clock = clock
+        self._capacity = capacity
+        self._records: dict[tuple[str, str], tuple[float, Membership]] = {}
+        self._flights: dict[tuple[str, str], asyncio.Task[Membership | None]] = {}
+
+    async def identify(self, claims: Claims) -> Identity:
+        """The caller these claims name, with the lower of both roles; ForbiddenError if there is none."""
+        if claims.tenant is None:
+            return Identity(claims.subject, claims.role, None, claims.expires_at)
+        role = _effective_role(claims.role, await self._membership(claims.tenant, claims.subject))
+        return Identity(claims.subject, role, claims.tenant, claims.expires_at)
+
+    async def _membership(self, tenant: str, subject: str) -> Membership | None:
+        key = (tenant, subject)
+        read_at, record = self._records.get(key, (0.0, None))
+        if record is not None and 0 <= self._clock() - read_at < self._ttl:
+            return record
+        if key not in self._flights:
+            self._flights[key] = flight = asyncio.create_task(self._fetch(key))
+            flight.add_done_callback(lambda _: self._flights.pop(key))
+        # Shielded: a caller that gives up must not fail those who wait with it.
+        return await asyncio.shield(self._flights[key])
+
+    async def _fetch(self, key: tuple[str, str]) -> Membership | None:
+        started = self._clock()
+        record = await self._read(*key)
+        self._records.pop(key, None)
+        if record is not None:
+            self._records[key] = (started, record)
+            if len(self._records) > self._capacity:
+                del self._records[next(iter(self._records))]  # the longest held
+        return record
+
+
+def _effective_role(claimed: Role, record: Membership | None) -> Role:
+    # PLATFORM stands outside every tenant, so a record that grants it is corrupt.
+    if record is None or record.role is Role.PLATFORM:
+        raise ForbiddenError("You are not a member of this tenant.")
+    if not record.tenant_active:
+        raise ForbiddenError("This tenant is suspended.")
+    if not record.active:
+        raise ForbiddenError("This account is suspended.")
+    return claimed if record.role.covers(claimed) else record.role

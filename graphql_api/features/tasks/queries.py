@@ -1,0 +1,49 @@
+"""Reading tasks: one by id, or a part of a list."""
+
+import strawberry
+
+from graphql_api.auth.identity import Role
+from graphql_api.auth.permissions import at_least
+from graphql_api.context import Info
+from graphql_api.errors import InvalidInputError
+from graphql_api.features.projects import Project
+from graphql_api.features.tasks.task import Task
+from graphql_api.features.users import User
+from graphql_api.relay import READS_A_LIST, Connection, connection, page_size, uid_of
+from graphql_api.task_lists import TaskFilter, TaskOrder, Whose, tasks_wanted
+
+
+def _whose(wanted: TaskFilter | None) -> Whose:
+    if wanted is None:
+        return Whose()
+    if wanted.project_id and wanted.assignee_id:
+        raise InvalidInputError("Give projectId or assigneeId, not both.", "filter")
+    return Whose(
+        project_uid=uid_of(Project, wanted.project_id) if wanted.project_id else None,
+        assignee_uid=uid_of(User, wanted.assignee_id) if wanted.assignee_id else None,
+    )
+
+
+@strawberry.type
+class TaskQuery:
+    @strawberry.field(permission_classes=[at_least(Role.VIEWER)])
+    async def task(self, info: Info, id: strawberry.ID) -> Task | None:
+        return await info.context.repository.get(Task, uid_of(Task, id))
+
+    @strawberry.field(
+        description="Tasks of the tenant, of a project or of a person. Lists can lag a moment behind a "
+        "write; `task` and `node` do not lag behind one that was answered a second ago.",
+        permission_classes=[at_least(Role.VIEWER)],
+        metadata=READS_A_LIST,
+    )
+    async def tasks(
+        self,
+        info: Info,
+        filter: TaskFilter | None = None,
+        order_by: TaskOrder | None = None,
+        first: int | None = 20,
+        after: str | None = None,
+    ) -> Connection[Task]:
+        wanted = tasks_wanted(_whose(filter), filter, order_by, info.context.today)
+        page = await info.context.repository.page(Task, wanted, page_size(first), after)
+        return connection(page, after)

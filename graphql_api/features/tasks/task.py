@@ -1,0 +1,112 @@
+"""The task: what is stored of it, what it shows, and where it stands in the lists."""
+
+import dataclasses
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import strawberry
+
+from graphql_api.auth.identity import Role
+from graphql_api.auth.permissions import at_least
+from graphql_api.context import Info
+from graphql_api.features.projects import Project
+from graphql_api.features.users import User
+from graphql_api.features.workflows import StateCategory
+from graphql_api.relay import Connection, Node, connection, page_size
+from graphql_api.store.entity import Entity, Placement, entity_class
+from graphql_api.store.keys import sort_key
+from graphql_api.store.page import ListRange, Page
+from graphql_api.store.repository import together
+from graphql_api.store.schema import Index
+from graphql_api.store.uid import mirrored
+from graphql_api.task_lists import agenda_position, assignee_path, project_path, shard_path
+
+if TYPE_CHECKING:
+    from graphql_api.features.comments import Comment
+
+# A task carries the ids of its latest comments, so that a board costs no Query for each of its tasks.
+RECENT_COMMENTS = 10
+
+
+@strawberry.enum(description="How urgent a task is.")
+class TaskPriority(StrEnum):
+    LOW = "LOW"
+    MEDIUM = "MEDIUM"
+    HIGH = "HIGH"
+    URGENT = "URGENT"
+
+
+@strawberry.type(description="A piece of work.")
+class Task(Node, Entity):
+    kind: ClassVar[str] = "TASK"
+    noun: ClassVar[str] = "Task"
+
+    project_uid: strawberry.Private[str]
+    assignee_uid: strawberry.Private[str | None] = None
+    title: str
+    description: str | None = None
+    status: str = strawberry.field(description="Key of a state of the tenant's workflow.")
+    priority: TaskPriority = TaskPriority.MEDIUM
+    due_on: date | None = None
+    position: str = strawberry.field(description="Sorts the tasks of a project on its board.")
+    completed_at: datetime | None = strawberry.field(
+        default=None, description="When it reached a state of category DONE."
+    )
+    comment_count: int = 0
+    recent_comment_uids: strawberry.Private[list[str]] = dataclasses.field(default_factory=list[str])
+    # Counts the changes of the two fields above, which are no version of the task's own.
+    comments_version: strawberry.Private[int] = 0
+
+    def placement(self) -> Placement:
+        return Placement(
+            project_pk=project_path(self.project_uid),
+            assignee_pk=assignee_path(self.assignee_uid) if self.assignee_uid else None,
+            listing_pk=shard_path(self.uid),
+            position_sk=sort_key(self.position, self.uid),
+            status_sk=sort_key(self.status, self.position, self.uid),
+            agenda_sk=agenda_position(self.uid, self.due_on, self.completed_at),
+        )
+
+    def moved(self, status: str, category: StateCategory, now: datetime) -> "Task":
+        """The task in another state; entering a DONE state completes it, leaving one reopens it."""
+        completed_at = (self.completed_at or now) if category is StateCategory.DONE else None
+        return dataclasses.replace(self, status=status, completed_at=completed_at)
+
+    @strawberry.field(permission_classes=[at_least(Role.VIEWER)])
+    async def project(self, info: Info) -> Project:
+        project = await info.context.repository.find(Project, self.project_uid)
+        assert project is not None, "projects are deleted softly, and only when empty"
+        return project
+
+    @strawberry.field(permission_classes=[at_least(Role.VIEWER)])
+    async def assignee(self, info: Info) -> User | None:
+        if self.assignee_uid is None:
+            return None
+        return await info.context.repository.find(User, self.assignee_uid)
+
+    @strawberry.field(permission_classes=[at_least(Role.VIEWER)])
+    async def created_by(self, info: Info) -> User | None:
+        return await info.context.repository.find(User, self.created_by_uid)
+
+    @strawberry.field(
+        description=f"Comments, the latest first. The first {RECENT_COMMENTS} cost no list to be read.",
+        permission_classes=[at_least(Role.VIEWER)],
+    )
+    async def comments(
+        self, info: Info, first: int | None = 20, after: str | None = None
+    ) -> Connection[Annotated["Comment", strawberry.lazy("graphql_api.features.comments")]]:
+        repository, comment = info.context.repository, entity_class("COMMENT")
+        wanted, size = comments_of(self.uid), page_size(first)
+        known = self.recent_comment_uids[:size]
+        if after is not None or (len(known) < size and len(known) < self.comment_count):
+            return connection(await repository.page(comment, wanted, size, after), after)
+        found = await together(repository.find(comment, uid) for uid in known)
+        shown = [entity for entity in found if entity and not entity.deleted_at]
+        cursors = [repository.cursor_at(wanted, mirrored(entity.uid)) for entity in shown]
+        return connection(Page(shown, cursors, self.comment_count > len(known)), after)
+
+
+def comments_of(task_uid: str) -> ListRange:
+    """The comments of a task, the latest first."""
+    return ListRange(Index.LISTING, (("TASK", task_uid, "COMMENTS"),))

@@ -1,0 +1,276 @@
+"""A tenant's own workflow: the states of its tasks and the moves between them."""
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+import strawberry
+
+from graphql_api import inputs
+from graphql_api.auth.identity import Role
+from graphql_api.auth.permissions import at_least
+from graphql_api.context import Info
+from graphql_api.errors import ConflictError, ForbiddenError, InvalidInputError
+from graphql_api.feature import Feature, once
+from graphql_api.features.projects import PROJECTS, Project
+from graphql_api.features.users import tenant_role
+from graphql_api.relay import MAX_PAGE, Node
+from graphql_api.results import Problem
+from graphql_api.store.entity import Entity, entity_class
+from graphql_api.store.idempotency import UNMARKED, Mark
+from graphql_api.store.repository import Repository
+from graphql_api.task_lists import tasks_in_status
+
+WORKFLOW_UID = "default"
+MAX_STATES, MAX_TRANSITIONS = 20, 100
+_STATE_KEY = re.compile(r"\A[a-z][a-z0-9_]{0,39}\Z")
+
+
+@strawberry.enum(description="What a state means for reports: only DONE completes a task.")
+class StateCategory(StrEnum):
+    TODO = "TODO"
+    IN_PROGRESS = "IN_PROGRESS"
+    DONE = "DONE"
+
+
+@strawberry.type(description="A state a task can be in.")
+class WorkflowState:
+    key: str = strawberry.field(description="What `Task.status` and `moveTask(to:)` hold.")
+    name: str
+    category: StateCategory
+    retired: bool = strawberry.field(
+        default=False, description="Being removed: tasks only leave it, until none is left."
+    )
+
+
+@strawberry.type(description="A move that the workflow allows.")
+class WorkflowTransition:
+    from_state: str
+    to_state: str
+    role: Role = strawberry.field(description="The lowest role that may make it.")
+
+
+@strawberry.type(description="The states of the tenant's tasks, the first being every new task's.")
+class Workflow(Node, Entity):
+    kind: ClassVar[str] = "WORKFLOW"
+    noun: ClassVar[str] = "Workflow"
+
+    states: list[WorkflowState]
+    transitions: list[WorkflowTransition]
+
+    def state(self, key: str) -> WorkflowState | None:
+        """The state with that key."""
+        return next((state for state in self.states if state.key == key), None)
+
+    @property
+    def first_state(self) -> WorkflowState:
+        """Where a new task starts."""
+        return next(state for state in self.states if not state.retired)
+
+    def target(self, from_state: str, to_state: str, role: Role) -> WorkflowState:
+        """The state a move ends in. Raises InvalidInputError for a move that the workflow does not have,
+        ForbiddenError for one that the role may not make.
+
+        From a state that the workflow no longer has, every move is open.
+        """
+        target = self.state(to_state)
+        if target is None or target.retired:
+            raise InvalidInputError("The workflow has no such state.", "to")
+        if from_state == to_state or self.state(from_state) is None:
+            return target
+        for transition in self.transitions:
+            if (transition.from_state, transition.to_state) == (from_state, to_state):
+                if not role.covers(transition.role):
+                    raise ForbiddenError(f"This move needs the role {transition.role}.")
+                return target
+        open_moves = sorted(t.to_state for t in self.transitions if t.from_state == from_state)
+        raise InvalidInputError(
+            f"The workflow has no move from {from_state} to {to_state}; it has: {', '.join(open_moves)}.",
+            "to",
+        )
+
+
+def default_workflow(repository: Repository) -> Workflow:
+    """What a new tenant starts with."""
+    states = [
+        WorkflowState(key="todo", name="To do", category=StateCategory.TODO),
+        WorkflowState(key="in_progress", name="In progress", category=StateCategory.IN_PROGRESS),
+        WorkflowState(key="in_review", name="In review", category=StateCategory.IN_PROGRESS),
+        WorkflowState(key="done", name="Done", category=StateCategory.DONE),
+    ]
+    moves = [
+        ("todo", "in_progress", Role.MEMBER),
+        ("in_progress", "todo", Role.MEMBER),
+        ("in_progress", "in_review", Role.MEMBER),
+        ("in_review", "in_progress", Role.MEMBER),
+        ("in_review", "done", Role.MEMBER),
+        ("done", "in_progress", Role.MANAGER),
+    ]
+    transitions = [WorkflowTransition(from_state=a, to_state=b, role=role) for a, b, role in moves]
+    return repository.new(Workflow, uid=WORKFLOW_UID, states=states, transitions=transitions)
+
+
+@strawberry.input(description="A state of the workflow, in the order of the board's columns.")
+class WorkflowStateInput:
+    key: str = strawberry.field(description="Lower-case letters, digits and _, at most 40.")
+    name: str
+    category: StateCategory
+
+
+@strawberry.input(description="A move that the workflow allows.")
+class WorkflowTransitionInput:
+    from_state: str
+    to_state: str
+    role: Role = Role.MEMBER
+
+
+@strawberry.input(description="Where the tasks of a state go that is removed.")
+class StateReplacementInput:
+    state: str
+    by: str
+
+
+@strawberry.input(description="The whole workflow as it shall be.")
+class UpdateWorkflowInput:
+    states: list[WorkflowStateInput]
+    transitions: list[WorkflowTransitionInput]
+    replacements: list[StateReplacementInput] = strawberry.field(
+        default_factory=list[StateReplacementInput],
+        description="Needed for each removed state that tasks are in.",
+    )
+    expected_version: int | None = None
+    idempotency_key: str | None = None
+
+
+@strawberry.type
+class UpdateWorkflowPayload:
+    workflow: Workflow
+
+
+UpdateWorkflowResult = Annotated[UpdateWorkflowPayload | Problem, strawberry.union("UpdateWorkflowResult")]
+
+
+def _states(given: list[WorkflowStateInput]) -> list[WorkflowState]:
+    if not 1 <= len(given) <= MAX_STATES:
+        raise InvalidInputError(f"A workflow has 1 to {MAX_STATES} states.", "states")
+    keys = [state.key for state in given]
+    if len(set(keys)) < len(keys) or not all(_STATE_KEY.match(key) for key in keys):
+        raise InvalidInputError("State keys must be distinct, like in_review.", "states.key")
+    if given[0].category is StateCategory.DONE:
+        raise InvalidInputError("New tasks start in the first state; it cannot be DONE.", "states")
+    return [
+        WorkflowState(key=state.key, name=inputs.line(state.name, "states.name"), category=state.category)
+        for state in given
+    ]
+
+
+def _transitions(
+    given: list[WorkflowTransitionInput], states: Iterable[WorkflowState]
+) -> list[WorkflowTransition]:
+    keys = {state.key for state in states}
+    moves = {(move.from_state, move.to_state) for move in given}
+    if len(given) > MAX_TRANSITIONS or len(moves) < len(given):
+        raise InvalidInputError(f"At most {MAX_TRANSITIONS} distinct transitions.", "transitions")
+    if not all(a in keys and b in keys and a != b for a, b in moves):
+        raise InvalidInputError("A transition joins two different states.", "transitions")
+    return [
+        WorkflowTransition(from_state=move.from_state, to_state=move.to_state, role=tenant_role(move.role))
+        for move in given
+    ]
+
+
+async def _update(repository: Repository, payload: UpdateWorkflowInput, mark: Mark) -> Workflow:
+    """Replace the workflow. A state in use goes in three steps, each of which can be repeated: it is
+    retired, so that no task enters it; its tasks are moved; it is removed.
+    """
+    states = _states(payload.states)
+    transitions = _transitions(payload.transitions, states)
+    workflow = await repository.fresh().get(Workflow, WORKFLOW_UID)
+    kept = {state.key for state in states}
+    removed = [state for state in workflow.states if state.key not in kept]
+    replacements = {entry.state: entry.by for entry in payload.replacements}
+    if not set(replacements.values()) <= kept:
+        raise InvalidInputError("A replacement must be a state of the new workflow.", "replacements.by")
+    in_use = [state for state in removed if await _in_use(repository, state.key)]
+    for state in in_use:
+        if state.key not in replacements:
+            raise ConflictError(f"Tasks are in {state.key}; say what replaces it.", workflow)
+    version = payload.expected_version
+    if in_use:
+        retired = [dataclasses.replace(state, retired=True) for state in in_use]
+        workflow = await repository.update(
+            workflow,
+            lambda now: dataclasses.replace(now, states=[*states, *retired], transitions=transitions),
+            expected_version=version,
+            mark=UNMARKED,
+        )
+        version = workflow.version
+        for state in in_use:
+            target = next(s for s in states if s.key == replacements[state.key])
+            await _move_all(repository, state.key, target)
+    return await repository.update(
+        workflow,
+        lambda now: dataclasses.replace(now, states=states, transitions=transitions),
+        expected_version=version,
+        mark=mark,
+    )
+
+
+async def _projects(repository: Repository) -> list[Project]:
+    projects, cursor, more = list[Project](), None, True
+    while more:
+        page = await repository.page(Project, PROJECTS, MAX_PAGE, cursor)
+        projects += page.items
+        cursor, more = page.cursors[-1] if page.cursors else None, page.has_next
+    return projects
+
+
+async def _in_use(repository: Repository, status: str) -> bool:
+    for project in await _projects(repository):
+        if not await repository.is_empty(tasks_in_status(project.uid, status)):
+            return True
+    return False
+
+
+async def _move_all(repository: Repository, status: str, target: WorkflowState) -> None:
+    """Move every task of a state; what the request's time does not allow is left for the next try."""
+    tasks = entity_class("TASK")
+    for project in await _projects(repository):
+        cursor, more = None, True
+        while more:
+            page = await repository.page(tasks, tasks_in_status(project.uid, status), MAX_PAGE, cursor)
+            for task in page.items:
+                await repository.update(
+                    task,
+                    lambda now: now.moved(target.key, target.category, repository.stamp.now()),
+                    expected_version=None,
+                    mark=UNMARKED,
+                )
+            cursor, more = page.cursors[-1] if page.cursors else None, page.has_next
+
+
+@strawberry.type
+class WorkflowQuery:
+    @strawberry.field(
+        description="The workflow of the tenant's tasks.",
+        permission_classes=[at_least(Role.VIEWER)],
+    )
+    async def workflow(self, info: Info) -> Workflow:
+        return await info.context.repository.get(Workflow, WORKFLOW_UID)
+
+
+@strawberry.type
+class WorkflowMutation:
+    @strawberry.mutation(
+        description="Replace the workflow. A state that tasks are in needs a replacement; moving many "
+        "tasks can take several calls: repeat the call after DEADLINE_EXCEEDED, nothing is lost.",
+        permission_classes=[at_least(Role.ADMIN)],
+    )
+    async def update_workflow(self, info: Info, input: UpdateWorkflowInput) -> UpdateWorkflowResult | None:
+        workflow = await once(info.context.repository, info, input, Workflow, _update)
+        return UpdateWorkflowPayload(workflow=workflow)
+
+
+FEATURE = Feature(nodes=(Workflow,), query=WorkflowQuery, mutation=WorkflowMutation)

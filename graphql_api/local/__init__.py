@@ -1,0 +1,1 @@
+"""The Lambda doors and what stands behind them, whole on one machine."""

@@ -1,0 +1,93 @@
+"""The installation on this machine: its state directory, secrets, settings and tokens."""
+
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphql_api.auth.identity import Role
+from graphql_api.local.demo import OPERATOR, DemoTenant
+from graphql_api.local.keys import DevelopmentIssuer
+from graphql_api.settings import Profile, Settings
+
+ISSUER = "https://issuer.localhost"
+AUDIENCE = "graphql-api"
+TABLE_NAME = "graphql-api-data"
+STATE_DIR = Path(".local")
+JWKS_PATH = "/.well-known/jwks.json"
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What one state directory holds; the same directory gives the same keys."""
+
+    directory: Path
+    issuer: DevelopmentIssuer
+    cursor_secret: bytes
+
+    @classmethod
+    def at(cls, directory: Path) -> "Installation":
+        """The installation in that directory, made on first use."""
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        issuer = DevelopmentIssuer.open(directory, Profile.DEVELOPMENT)
+        return cls(directory, issuer, _secret(directory / "cursor-secret"))
+
+    def settings(self, *, port: int, dynamodb_endpoint: str) -> Settings:
+        """Settings of the server on that port over that engine."""
+        return Settings(
+            profile=Profile.DEVELOPMENT,
+            table_name=TABLE_NAME,
+            issuer=ISSUER,
+            audience=AUDIENCE,
+            jwks_url=f"http://{LOOPBACK}:{port}{JWKS_PATH}",
+            cursor_secrets=(self.cursor_secret,),
+            dynamodb_endpoint=dynamodb_endpoint,
+            allowed_origins=(f"http://{LOOPBACK}:{port}", f"http://localhost:{port}"),
+        )
+
+    def token(self, subject: str, roles: Sequence[Role], tenant: str | None) -> str:
+        """A token of this installation's issuer."""
+        return self.issuer.mint_token(
+            issuer=ISSUER, audience=AUDIENCE, subject=subject, roles=roles, tenant=tenant
+        )
+
+    def demo_token(self, tenant: DemoTenant, role: Role) -> str:
+        """A token of the first demo user with that role."""
+        return self.token(tenant.person(role).uid(tenant.slug), [role], tenant.slug)
+
+    def operator_token(self) -> str:
+        """A token of a platform operator."""
+        return self.token(OPERATOR, [Role.PLATFORM], None)
+
+    def announce(self, endpoint: str) -> None:
+        """Leave the running engine's address for other commands."""
+        self._address.write_text(json.dumps({"dynamodb": endpoint}))
+
+    def announced(self) -> str | None:
+        """The address of the engine that a running server announced, if any."""
+        try:
+            return str(json.loads(self._address.read_text())["dynamodb"])
+        except (FileNotFoundError, ValueError, KeyError):
+            return None
+
+    def withdraw(self) -> None:
+        """The server has stopped."""
+        self._address.unlink(missing_ok=True)
+
+    @property
+    def _address(self) -> Path:
+        return self.directory / "running.json"
+
+
+def _secret(path: Path) -> bytes:
+    """32 random bytes in hex, kept in a file that only its owner reads."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_hex(32).encode())
+    return path.read_bytes()

@@ -1,0 +1,137 @@
+"""A GraphQL request in, its result out: document, operation, price, execution, errors."""
+
+import asyncio
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Final, Protocol
+
+import strawberry
+from graphql import OperationType
+
+from graphql_api.deadline import Deadline
+from graphql_api.errors import ApiError, DeadlineExceededError
+from graphql_api.metering.cost import Cost, price
+from graphql_api.metering.limits import DocumentSyntaxError, Limits, check_variables, clip
+from graphql_api.operations.documents import Document, Documents
+from graphql_api.operations.execution import Executor, graphql_schema
+from graphql_api.operations.refusals import OperationNotAllowedError, SubscriptionRefusedError
+from graphql_api.operations.report import (
+    ErrorEntry,
+    Failure,
+    RefusedError,
+    describe,
+    field_failures,
+)
+from graphql_api.settings import Profile
+from graphql_api.telemetry import log_fields
+
+ABSENT: Final = object()
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRequest:
+    """What a client sends; `extensions` reach resolvers as `info.operation_extensions`."""
+
+    query: str
+    operation_name: str | None = None
+    variables: dict[str, object] = field(default_factory=dict[str, object])
+    extensions: dict[str, object] = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
+class OperationResult:
+    """`data` is ABSENT when nothing was executed, None when execution came to nothing."""
+
+    data: object = ABSENT
+    errors: Sequence[ErrorEntry] = ()
+    extensions: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    @property
+    def request_error(self) -> bool:
+        return self.data is ABSENT
+
+    def payload(self) -> dict[str, object]:
+        """The response map: errors first, where somebody who reads it looks."""
+        parts = {"errors": self.errors, "data": self.data, "extensions": self.extensions}
+        return {name: part for name, part in parts.items() if part is not ABSENT and (part or name == "data")}
+
+
+class OperationContext(Protocol):
+    """What the pipeline itself asks of a request's context; resolvers see all of it."""
+
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def deadline(self) -> Deadline: ...
+
+
+class Operations:
+    """The one way in for queries and mutations, whichever door they came through; shared by all tenants."""
+
+    def __init__(self, schema: strawberry.Schema, limits: Limits, profile: Profile) -> None:
+        is_public = profile is Profile.DEVELOPMENT
+        self.limits = limits
+        self._documents = Documents(graphql_schema(schema), limits, is_public=is_public)
+        self._executor = Executor(schema, max_errors=limits.max_errors, hide_suggestions=not is_public)
+
+    async def execute(
+        self, request: OperationRequest, context: OperationContext, *, allowed: Collection[OperationType]
+    ) -> OperationResult:
+        """Never raises for anything a client can send: what it may not have comes back as typed errors."""
+        try:
+            document = self._documents.prepare(request.query)
+            name = document.choose(request.operation_name)
+            _require_allowed(document.profiles[name].operation, allowed)
+            check_variables(request.variables, self.limits)
+            cost = price(document.profiles[name], request.variables, self.limits)
+            with log_fields(operation=clip(name, 64) if name else None):
+                return await self._executed(document, name, request, context, cost)
+        except RefusedError as refused:
+            return self._result(context, refused.failures)
+        except DocumentSyntaxError as error:
+            return self._result(context, [Failure(error, error.locations)])
+        except ApiError as error:
+            return self._result(context, [Failure(error)])
+
+    async def _executed(
+        self,
+        document: Document,
+        name: str | None,
+        request: OperationRequest,
+        context: OperationContext,
+        cost: Cost,
+    ) -> OperationResult:
+        extensions = {"cost": asdict(cost)}
+        try:
+            async with asyncio.timeout(context.deadline.remaining()):
+                result = await self._executor.execute(
+                    document.node, name, request.variables, request.extensions, context
+                )
+        except TimeoutError:
+            return self._result(context, [Failure(DeadlineExceededError())], None, extensions)
+        errors = result.errors or []
+        return self._result(context, field_failures(errors), result.data, extensions)
+
+    def _result(
+        self,
+        context: OperationContext,
+        failures: Sequence[Failure],
+        data: object = ABSENT,
+        extensions: Mapping[str, object] | None = None,
+    ) -> OperationResult:
+        # The bound of graphql-core counts without the entry that says the bound was reached.
+        shown = failures[: self.limits.max_errors + 1]
+        if shown:
+            codes = sorted({failure.error.code for failure in failures})
+            _log.info("Operation answered with errors.", extra={"codes": codes})
+        errors = [describe(failure, context.request_id) for failure in shown]
+        return OperationResult(data, errors, extensions or {})
+
+
+def _require_allowed(operation: OperationType, allowed: Collection[OperationType]) -> None:
+    if operation in allowed:
+        return
+    raise SubscriptionRefusedError if operation is OperationType.SUBSCRIPTION else OperationNotAllowedError

@@ -1,0 +1,96 @@
+"""What every stored thing has in common; a feature's entity is one dataclass and its place in the lists."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+import strawberry
+
+from graphql_api.store.codec import Item, encode
+from graphql_api.store.keys import Family, Key, entity_key, partition
+from graphql_api.store.schema import EXPIRY, INDEX_PARTITIONS
+
+# A soft-deleted entity can be restored for this long; then the table's TTL removes it.
+RESTORABLE_FOR = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where an entity stands in the indexes; what is None is in no list of that kind.
+
+    A partition is a path inside the tenant's family, such as ("PROJECT", project uid); a sort value
+    orders the entity in every list that sorts by that attribute.
+    """
+
+    project_pk: tuple[str, ...] | None = None
+    assignee_pk: tuple[str, ...] | None = None
+    listing_pk: tuple[str, ...] | None = None
+    position_sk: str | None = None
+    status_sk: str | None = None
+    agenda_sk: str | None = None
+
+
+NOWHERE = Placement()
+_CLASSES: dict[str, type[Any]] = {}
+
+
+@dataclass(kw_only=True)
+class Entity:
+    """A versioned thing of one tenant (or, in a family of its own, of the platform).
+
+    `version` counts the writes a client can see, from 1. The stamp (version, time, actor, request)
+    is what the change log reads from the stream.
+    """
+
+    kind: ClassVar[str]
+    noun: ClassVar[str]
+
+    uid: strawberry.Private[str]
+    created_by_uid: strawberry.Private[str]
+    updated_by_uid: strawberry.Private[str]
+    request_id: strawberry.Private[str]
+    created_at: datetime
+    updated_at: datetime
+    version: int = 1
+    deleted_at: strawberry.Private[datetime | None] = None
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        _CLASSES[cls.kind] = cls
+
+    def placement(self) -> Placement:
+        """The lists this entity stands in while it is not deleted."""
+        return NOWHERE
+
+
+def entity_class(kind: str) -> type[Any]:
+    """The class of a kind, for a parent that may name its child only so."""
+    return _CLASSES[kind]
+
+
+def key_of(family: Family, cls: type[Entity], uid: str) -> Key:
+    """The primary key of the entity of that class and uid."""
+    return entity_key(family, cls.kind, uid)
+
+
+def to_item(family: Family, entity: Entity) -> Item:
+    """The stored item, index keys included, primary key not."""
+    return encode(entity) | _index_attributes(family, entity) | _expiry(entity)
+
+
+def _index_attributes(family: Family, entity: Entity) -> Item:
+    place = NOWHERE if entity.deleted_at else entity.placement()
+    attributes: Item = {}
+    for name in INDEX_PARTITIONS:
+        if path := getattr(place, name):
+            attributes[name] = {"S": partition(family, *path)}
+    for name in ("position_sk", "status_sk", "agenda_sk"):
+        if sort := getattr(place, name):
+            attributes[name] = {"S": sort}
+    return attributes
+
+
+def _expiry(entity: Entity) -> Item:
+    if entity.deleted_at is None:
+        return {}
+    return {EXPIRY: {"N": str(int((entity.deleted_at + RESTORABLE_FOR).timestamp()))}}

@@ -1,0 +1,63 @@
+"""Every key of the table is built here; nothing else concatenates one.
+
+`T#<tenant>#…` for all that a tenant owns, index partitions included; `P#…` for what the platform owns.
+A path's segments never contain the separator, so the encoding is injective: no id crosses a boundary.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import NewType
+
+from graphql_api.auth.identity import TENANT_SLUG
+
+SEPARATOR = "#"
+SEGMENT = re.compile(r"\A[^#\x00-\x1f\x7f]{1,320}\Z")
+# The end of any sort range: no character sorts after the last code point.
+LAST = "\U0010ffff"
+
+Family = NewType("Family", str)
+PLATFORM = Family("P")
+
+
+class MalformedKeyError(ValueError):
+    """A segment that could reach into another partition; a bug, never a user's mistake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The primary key of one item."""
+
+    partition: str
+    sort: str
+
+
+def tenant_family(slug: str) -> Family:
+    """The family that holds everything of one tenant."""
+    if not TENANT_SLUG.match(slug):
+        raise MalformedKeyError("not a tenant slug")
+    return Family(f"T{SEPARATOR}{slug}")
+
+
+def partition(family: Family, *path: str) -> str:
+    """A partition key inside a family: of the table or of an index."""
+    if not path or not all(SEGMENT.match(segment) for segment in path):
+        raise MalformedKeyError("not a key path")
+    return SEPARATOR.join((family, *path))
+
+
+def entity_key(family: Family, kind: str, uid: str) -> Key:
+    """The key of an entity: its own partition, so that any mix of entities loads in one BatchGetItem."""
+    return Key(partition(family, kind, uid), kind)
+
+
+def sort_key(*parts: str) -> str:
+    """A sort key: the parts in order of weight. Its last part is a uid, which makes it total."""
+    return SEPARATOR.join(parts)
+
+
+def after(sort: str) -> str:
+    """The lower bound that excludes `sort` itself and nothing that follows it.
+
+    Sort keys end in a fixed-length uid, so none is a prefix of another and the added character skips none.
+    """
+    return sort + SEPARATOR

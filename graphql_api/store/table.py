@@ -1,0 +1,179 @@
+"""The four calls the product makes of DynamoDB, with retries under a deadline and typed failures."""
+
+import asyncio
+import random
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, cast
+
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as EndpointError
+
+from graphql_api.deadline import Deadline
+from graphql_api.errors import DeadlineExceededError
+from graphql_api.store.client import PRINCIPAL, Database
+from graphql_api.store.codec import Item
+from graphql_api.store.keys import Family, Key
+from graphql_api.store.schema import PARTITION, SORT, Index
+from graphql_api.store.writes import Write, key_attributes
+
+MAX_BATCH_KEYS = 100  # BatchGetItem
+MAX_TRANSACTION_ITEMS = 100  # TransactWriteItems
+MAX_ATTEMPTS = 8
+BASE_DELAY, MAX_DELAY = 0.02, 1.0  # seconds; full jitter between 0 and the doubled base
+
+_BUSY = frozenset(
+    {
+        "InternalServerError",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ThrottlingException",
+    }
+)
+# Reasons for which a cancelled transaction is tried again as it is; the SDK never does (1 attempt).
+_TRANSIENT = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+
+
+class StoreBusyError(DeadlineExceededError):
+    """DynamoDB could not answer in time or at its present load; nothing was returned half."""
+
+    def __init__(self) -> None:
+        super().__init__("The data store is busy; try again.")
+
+
+class Table:
+    """The data table, as one principal may use it for one request.
+
+    Raises StoreBusyError when an answer cannot be had under the deadline, and the error that a
+    write carries when its condition does not hold.
+    """
+
+    def __init__(self, database: Database, principal: Family, deadline: Deadline) -> None:
+        self._database = database
+        self._principal = principal
+        self._deadline = deadline
+
+    async def batch_get(self, keys: Sequence[Key], *, consistent: bool = False) -> dict[Key, Item]:
+        """The items of up to 100 distinct keys; an absent one is left out, an unread one is an error."""
+        found: dict[Key, Item] = {}
+        pending = [key_attributes(key) for key in keys]
+        for attempt in range(MAX_ATTEMPTS):
+            request = {"Keys": pending, "ConsistentRead": consistent}
+            answer = await self._call(
+                self._database.client.batch_get_item, RequestItems={self._database.table_name: request}
+            )
+            for item in answer["Responses"].get(self._database.table_name, ()):
+                found[Key(item[PARTITION]["S"], item[SORT]["S"])] = item
+            unread = answer.get("UnprocessedKeys", {}).get(self._database.table_name)
+            if not unread:
+                return found
+            pending = unread["Keys"]
+            await self._back_off(attempt)
+        raise StoreBusyError
+
+    async def query(self, index: Index, partition: str, low: str, high: str, limit: int) -> list[Item]:
+        """Up to `limit` items of an index partition with sort keys in [low, high], ascending.
+
+        DynamoDB ends a page at 1 MB, so a long page can take further calls.
+        """
+        keys, items = index.value, list[Item]()
+        while len(items) < limit:
+            answer = await self._call(
+                self._database.client.query,
+                TableName=self._database.table_name,
+                IndexName=index.index_name,
+                KeyConditionExpression="#p = :p AND #s BETWEEN :low AND :high",
+                ExpressionAttributeNames={"#p": keys.partition, "#s": keys.sort},
+                ExpressionAttributeValues={
+                    ":p": {"S": partition},
+                    ":low": {"S": low},
+                    ":high": {"S": high},
+                },
+                Limit=limit - len(items),
+                **({"ExclusiveStartKey": start} if (start := _last_key(items, index)) else {}),
+            )
+            items += answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                break
+        return items
+
+    async def commit(self, writes: Sequence[Write]) -> None:
+        """Apply all writes or none; a single one costs half of what a transaction does.
+
+        The first write whose condition fails decides the error. Transient conflicts are retried
+        with the same token, so a commit whose answer was lost still has one effect.
+        """
+        if len(writes) == 1:
+            await self._commit_one(writes[0])
+            return
+        requests = [write.request(self._database.table_name) for write in writes]
+        token = str(uuid.uuid4())
+        for attempt in range(MAX_ATTEMPTS):
+            try:
+                await self._call(
+                    self._database.client.transact_write_items,
+                    TransactItems=[{action: parameters} for action, parameters in requests],
+                    ClientRequestToken=token,
+                )
+            except ClientError as error:
+                _raise_condition_failure(error, writes)
+            else:
+                return
+            await self._back_off(attempt)
+        raise StoreBusyError
+
+    async def _commit_one(self, write: Write) -> None:
+        action, parameters = write.request(self._database.table_name)
+        client = self._database.client
+        calls = {"Put": client.put_item, "Update": client.update_item, "Delete": client.delete_item}
+        try:
+            await self._call(calls[action], **parameters)
+        except client.exceptions.ConditionalCheckFailedException as error:
+            standing = error.response.get("Item")
+            # The SDK repeats a write whose answer was lost; the repetition finds its own effect.
+            if standing is None or not write.applied_in(standing):
+                raise write.on_failure(standing) from None
+
+    async def _call(self, operation: Callable[..., Awaitable[Any]], **parameters: Any) -> Any:
+        self._deadline.require()
+        token = PRINCIPAL.set(self._principal)
+        try:
+            async with asyncio.timeout(self._deadline.remaining()):
+                return await operation(**parameters)
+        except ClientError as error:
+            if _code(error) in _BUSY:
+                raise StoreBusyError from error
+            raise
+        except (HTTPClientError, EndpointError, TimeoutError) as error:
+            raise StoreBusyError from error
+        finally:
+            PRINCIPAL.reset(token)
+
+    async def _back_off(self, attempt: int) -> None:
+        delay = random.uniform(0, min(MAX_DELAY, BASE_DELAY * 2**attempt))  # noqa: S311 - jitter, not a secret
+        self._deadline.require(delay)
+        await asyncio.sleep(delay)
+
+
+def _last_key(items: Sequence[Item], index: Index) -> Mapping[str, Any]:
+    if not items:
+        return {}
+    return {name: items[-1][name] for name in (PARTITION, SORT, *index.value)}
+
+
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def _raise_condition_failure(error: ClientError, writes: Sequence[Write]) -> None:
+    """Raise what a cancelled transaction means; return when it may be tried again as it is."""
+    if _code(error) == "TransactionInProgressException":
+        return
+    reasons = cast("Sequence[Mapping[str, Any]]", error.response.get("CancellationReasons", ()))
+    for write, reason in zip(writes, reasons, strict=False):
+        if reason["Code"] == "ConditionalCheckFailed":
+            raise write.on_failure(reason.get("Item")) from None
+    codes = {reason["Code"] for reason in reasons} - {"None"}
+    if not codes or not codes <= _TRANSIENT:
+        raise error

@@ -1,0 +1,131 @@
+"""What a commit may consist of: each write with its condition and the error its failure means."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from graphql_api.store.codec import Item
+from graphql_api.store.keys import Key
+from graphql_api.store.schema import PARTITION, SORT
+
+# Makes the error of a failed condition from the item that stands there instead, if any.
+OnFailure = Callable[[Item | None], Exception]
+
+
+class Write(Protocol):
+    """One item's part of a commit."""
+
+    @property
+    def on_failure(self) -> OnFailure: ...
+
+    def request(self, table_name: str) -> tuple[str, dict[str, Any]]:
+        """The action's name in TransactWriteItems and its parameters."""
+        ...
+
+    def applied_in(self, standing: Item) -> bool:
+        """Whether `standing` is what this very write would leave; items carry the request's id."""
+        ...
+
+
+def key_attributes(key: Key) -> Item:
+    return {PARTITION: {"S": key.partition}, SORT: {"S": key.sort}}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition expression; names and values are always placeholders, never text."""
+
+    expression: str
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+    values: Item = field(default_factory=dict[str, Mapping[str, Any]])
+
+
+ABSENT = Condition("attribute_not_exists(#pk)", {"#pk": PARTITION})
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write a whole item."""
+
+    key: Key
+    item: Item
+    on_failure: OnFailure
+    condition: Condition = ABSENT
+
+    def request(self, table_name: str) -> tuple[str, dict[str, Any]]:
+        item = key_attributes(self.key) | self.item
+        return "Put", {"TableName": table_name, "Item": item} | _condition(self.condition)
+
+    def applied_in(self, standing: Item) -> bool:
+        return standing == key_attributes(self.key) | self.item
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Set and remove attributes of an item; what is not named stays as it is."""
+
+    key: Key
+    changes: Item
+    removals: frozenset[str]
+    condition: Condition
+    on_failure: OnFailure
+
+    def request(self, table_name: str) -> tuple[str, dict[str, Any]]:
+        names = {f"#a{i}": name for i, name in enumerate((*self.changes, *sorted(self.removals)))}
+        values = {f":a{i}": value for i, value in enumerate(self.changes.values())}
+        sets = ", ".join(f"#a{i} = :a{i}" for i in range(len(self.changes)))
+        removes = ", ".join(f"#a{i}" for i in range(len(self.changes), len(names)))
+        clauses = [f"SET {sets}"] * bool(sets) + [f"REMOVE {removes}"] * bool(removes)
+        expression = {
+            "TableName": table_name,
+            "Key": key_attributes(self.key),
+            "UpdateExpression": " ".join(clauses),
+        }
+        return "Update", expression | _condition(self.condition, names, values)
+
+    def applied_in(self, standing: Item) -> bool:
+        return self.removals.isdisjoint(standing) and standing == standing | self.changes
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove an item."""
+
+    key: Key
+    condition: Condition
+    on_failure: OnFailure
+
+    def request(self, table_name: str) -> tuple[str, dict[str, Any]]:
+        parameters = {"TableName": table_name, "Key": key_attributes(self.key)}
+        return "Delete", parameters | _condition(self.condition)
+
+    def applied_in(self, standing: Item) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Write nothing, but let the commit fail unless the item is as expected."""
+
+    key: Key
+    condition: Condition
+    on_failure: OnFailure
+
+    def request(self, table_name: str) -> tuple[str, dict[str, Any]]:
+        parameters = {"TableName": table_name, "Key": key_attributes(self.key)}
+        return "ConditionCheck", parameters | _condition(self.condition)
+
+    def applied_in(self, standing: Item) -> bool:
+        return False
+
+
+def _condition(
+    condition: Condition, names: Mapping[str, str] | None = None, values: Item | None = None
+) -> dict[str, Any]:
+    names, values = {**(names or {}), **condition.names}, {**(values or {}), **condition.values}
+    parameters: dict[str, Any] = {
+        "ConditionExpression": condition.expression,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        "ExpressionAttributeNames": names,
+    }
+    return parameters | ({"ExpressionAttributeValues": values} if values else {})

@@ -1,0 +1,100 @@
+// node graphiql.mjs ORIGIN SCREENSHOT: walks GraphiQL as a newcomer would and prints what it saw as JSON.
+import { createRequire } from "node:module";
+
+const { chromium } = createRequire(new URL("../node/package.json", import.meta.url))("playwright-core");
+const [origin, screenshot] = process.argv.slice(2);
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
+});
+const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
+const page = await context.newPage();
+page.setDefaultTimeout(30_000);
+
+const problems = [];
+page.on("pageerror", (error) => problems.push(`exception: ${error.message}`));
+page.on("console", (message) => {
+  if (message.type() === "error") problems.push(`console: ${message.text()}`);
+});
+context.on("request", (request) => {
+  const { protocol, origin: target } = new URL(request.url());
+  if (protocol.startsWith("http") && target !== origin) problems.push(`other origin: ${request.url()}`);
+});
+await page.addInitScript(() => {
+  addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
+    console.error(`policy violation: ${violatedDirective} ${blockedURI}`),
+  );
+});
+
+// Monaco draws spaces as no-break spaces, and only the lines that fit.
+const shown = async (pane) => (await page.locator(pane).innerText()).replaceAll("\u00a0", " ");
+
+async function ready() {
+  await page.locator(".graphiql-query-editor .view-line").first().waitFor();
+  await page.locator(".graphiql-response .monaco-editor").waitFor();
+}
+
+async function run() {
+  const answered = page.waitForResponse(
+    (response) => response.request().method() === "POST" && !response.request().postData().includes("__schema"),
+  );
+  await page.locator(".graphiql-execute-button").click();
+  const response = await answered;
+  await page.locator(".graphiql-response .view-line", { hasText: '"data"' }).waitFor();
+  const authorization = await response.request().headerValue("authorization");
+  return { authorization, body: await response.json(), pane: await shown(".graphiql-response") };
+}
+
+const servedTokens = () =>
+  page.evaluate(() => JSON.parse(document.getElementById("graphiql").dataset.config).tabs.map(({ token }) => token));
+
+async function walk() {
+  const seen = {};
+  await page.goto(origin);
+  await ready();
+  seen.tokens = await servedTokens();
+  seen.titles = await page.locator(".graphiql-tab-button").allInnerTexts();
+  seen.query = await shown(".graphiql-query-editor");
+  seen.headers = await shown(".graphiql-editor-tool");
+  seen.first = await run();
+
+  await page.locator(".graphiql-tab-button", { hasText: seen.titles[1] }).click();
+  await page.locator(".graphiql-response .view-line", { hasText: '"data"' }).waitFor({ state: "detached" });
+  seen.second = await run();
+
+  await page.getByRole("button", { name: "Show GraphiQL Explorer" }).click();
+  await page.locator(".docExplorerWrap", { hasText: "tasks" }).waitFor();
+
+  // The saved tabs hold the tokens of the first visit; the page brings new ones.
+  await page.waitForFunction(
+    (token) =>
+      localStorage.getItem("graphiql:tabState")?.includes('"activeTabIndex":1') &&
+      localStorage.getItem("graphiql:headers")?.includes(token),
+    seen.tokens[1],
+  );
+  await page.reload();
+  await ready();
+  seen.renewedTokens = await servedTokens();
+  seen.reloaded = await run();
+  return seen;
+}
+
+try {
+  const seen = await walk();
+  console.log(JSON.stringify({ ...seen, problems }));
+} catch (error) {
+  console.log(JSON.stringify({ error: error.message, problems }));
+  process.exitCode = 1;
+} finally {
+  await page.screenshot({ path: screenshot });
+  await browser.close();
+}
