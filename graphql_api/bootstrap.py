@@ -101,5 +101,5 @@ class MembershipReader:
     async def _find(self, family: Family, cls: type[Entity], uid: str) -> Entity | None:
         key = key_of(family, cls, uid)
         table = Table(self._database, family, Deadline.after(MEMBERSHIP_SECONDS))
-        item = (await table.batch_get([key])).get(key)
+        item = (await table.batch_get([key], consistent=True)).get(key)
         return None if item is None else decode(cls, item)

@@ -8,11 +8,11 @@ from typing import Generic, TypeVar
 import strawberry
 
 from graphql_api.errors import InvalidInputError, NotFoundError
+from graphql_api.metering.list_size import DEFAULT_PAGE, MAX_PAGE
 from graphql_api.store.entity import Entity
 from graphql_api.store.keys import SEGMENT
 from graphql_api.store.page import Page
 
-DEFAULT_PAGE, MAX_PAGE = 20, 100
 MAX_ID_LENGTH = 512
 # Marks a field that costs a DynamoDB Query for each of its parents.
 READS_A_LIST = {"query": True}

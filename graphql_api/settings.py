@@ -1,9 +1,11 @@
 """The environment, read once, validated, frozen."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 
 class Profile(StrEnum):
@@ -17,7 +19,13 @@ class SettingsError(Exception):
     """The environment does not describe a system that may start."""
 
 
+_THIS_MACHINE = re.compile(r"(.*\.)?localhost|127\.[0-9.]+|\[?::1\]?")
 MIN_SECRET_BYTES = 32  # RFC 2104 §3: a key shorter than the hash's output weakens the MAC.
+
+
+def _is_public(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" and not _THIS_MACHINE.fullmatch(parts.hostname or "localhost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +59,9 @@ class Settings:
         return self.profile is Profile.DEVELOPMENT
 
     def _refuse_development_values(self) -> None:
-        if not self.jwks_url.startswith("https://"):
-            raise SettingsError("JWKS_URL must be https in production")
+        for name, url in (("JWKS_URL", self.jwks_url), ("JWT_ISSUER", self.issuer)):
+            if not _is_public(url):
+                raise SettingsError(f"{name} must be https, and not on this machine, in production")
         if "*" in self.allowed_origins:
             raise SettingsError("ALLOWED_ORIGINS must name its origins in production")
 

@@ -5,6 +5,7 @@ due date, undated last, then completed ones, the latest first. An agenda is kept
 assignee and for the whole tenant, the last one in shards.
 """
 
+import re
 import zlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -21,7 +22,7 @@ from graphql_api.store.uid import encode, mirrored
 AGENDA_SHARDS = 4  # each takes 1,000 writes/s (limit of a partition)
 UNDATED = "9999-12-32"
 OPEN, COMPLETED = "0", "1"
-_STATUS_KEY = 40
+STATE_KEY = re.compile(r"\A[a-z][a-z0-9_]{0,39}\Z")
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -106,7 +107,9 @@ def tasks_wanted(whose: Whose, wanted: TaskFilter | None, order: TaskOrder | Non
     if narrows:
         raise InvalidInputError("completed, due and overdue go with the order AGENDA.", "filter")
     if wanted.status is not None:
-        return tasks_in_status(whose.project_uid, wanted.status[:_STATUS_KEY])
+        if not STATE_KEY.match(wanted.status):
+            raise InvalidInputError("status is the key of a workflow state.", "filter.status")
+        return tasks_in_status(whose.project_uid, wanted.status)
     return ListRange(Index.BY_POSITION, (project_path(whose.project_uid),))
 
 

@@ -32,7 +32,6 @@ _PRODUCTION_HEADERS = {
     **_SECURITY_HEADERS,
     "strict-transport-security": "max-age=63072000; includeSubDomains",
 }
-_EXPOSED_HEADERS = ("X-Request-Id", "Retry-After")
 
 
 class Services(Protocol):
@@ -55,7 +54,6 @@ def create_app(services: Services, extra_routes: Sequence[BaseRoute] = ()) -> St
 
     `extra_routes` are what only development serves: GraphiQL, its own token keys.
     """
-    settings = services.settings
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -65,34 +63,37 @@ def create_app(services: Services, extra_routes: Sequence[BaseRoute] = ()) -> St
         finally:
             await services.close()
 
+    view = GraphQLView(services.operations, services.new_context)
     app = Starlette(
-        routes=[
-            Route("/graphql", GraphQLView(services.operations, services.new_context)),
-            Route("/health", _health),
-            *extra_routes,
-        ],
-        middleware=[
-            Middleware(
-                RequestMiddleware,
-                seconds=settings.request_deadline,
-                headers=_SECURITY_HEADERS if settings.is_development else _PRODUCTION_HEADERS,
-            ),
-            Middleware(
-                CORSMiddleware,
-                allow_origins=settings.allowed_origins,
-                allow_methods=("GET", "POST"),
-                allow_headers=("Authorization", "X-Request-Id"),
-                expose_headers=_EXPOSED_HEADERS,
-            ),
-            Middleware(ErrorBoundary),
-            Middleware(AuthMiddleware, authenticate=services.authenticate),
-        ],
+        routes=[Route("/graphql", view), Route("/health", _health), *extra_routes],
+        middleware=_middleware(services),
         exception_handlers={HTTPException: _routing_failure},
         lifespan=lifespan,
     )
     # A redirect would be built from the client's own Host header.
     app.router.redirect_slashes = False
     return app
+
+
+def _middleware(services: Services) -> list[Middleware]:
+    """Outermost first. CORS stands before the boundary, so that browsers may read refusals too."""
+    settings = services.settings
+    return [
+        Middleware(
+            RequestMiddleware,
+            seconds=settings.request_deadline,
+            headers=_SECURITY_HEADERS if settings.is_development else _PRODUCTION_HEADERS,
+        ),
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("Authorization", "X-Request-Id"),
+            expose_headers=("X-Request-Id", "Retry-After"),
+        ),
+        Middleware(ErrorBoundary),
+        Middleware(AuthMiddleware, authenticate=services.authenticate),
+    ]
 
 
 async def _health(_: Request) -> Response:

@@ -10,7 +10,7 @@ from graphql_api import inputs
 from graphql_api.auth.identity import Role
 from graphql_api.auth.permissions import at_least
 from graphql_api.context import Info
-from graphql_api.errors import ConflictError, ForbiddenError
+from graphql_api.errors import ConflictError, ForbiddenError, NotFoundError
 from graphql_api.feature import Feature, once
 from graphql_api.features.tasks.task import RECENT_COMMENTS, Task, comments_of
 from graphql_api.features.users import User
@@ -41,7 +41,8 @@ class Comment(Node, Entity):
     @strawberry.field(permission_classes=[at_least(Role.VIEWER)])
     async def task(self, info: Info) -> Task:
         task = await info.context.repository.find(Task, self.task_uid)
-        assert task is not None, "a task outlives its comments"
+        if task is None:
+            raise NotFoundError(Task.noun)
         return task
 
 
@@ -164,8 +165,7 @@ async def _delete(repository: Repository, payload: DeleteCommentInput, mark: Mar
     if payload.expected_version not in (None, comment.version):
         raise StaleError(comment)
     deleted = repository.stamped(comment, deleted_at=repository.stamp.now())
-    task = await repository.fresh().find(Task, comment.task_uid)
-    assert task is not None, "a task outlives its comments"
+    task = await repository.fresh().get(Task, comment.task_uid)
 
     def writes(now: Task) -> tuple[Task, list[Write]]:
         recent = [uid for uid in now.recent_comment_uids if uid != comment.uid]

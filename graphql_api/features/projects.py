@@ -1,6 +1,7 @@
 """Projects: what tasks belong to."""
 
 import dataclasses
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import strawberry
@@ -32,6 +33,7 @@ PROJECTS = ListRange(Index.LISTING, (("PROJECTS",),))
 class Project(Node, Entity):
     kind: ClassVar[str] = "PROJECT"
     noun: ClassVar[str] = "Project"
+    removed_after: ClassVar[timedelta | None] = None
 
     name: str
     description: str | None = None

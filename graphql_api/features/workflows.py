@@ -1,7 +1,6 @@
 """A tenant's own workflow: the states of its tasks and the moves between them."""
 
 import dataclasses
-import re
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, ClassVar
@@ -21,11 +20,10 @@ from graphql_api.results import Problem
 from graphql_api.store.entity import Entity, entity_class
 from graphql_api.store.idempotency import UNMARKED, Mark
 from graphql_api.store.repository import Repository
-from graphql_api.task_lists import tasks_in_status
+from graphql_api.task_lists import STATE_KEY, tasks_in_status
 
 WORKFLOW_UID = "default"
 MAX_STATES, MAX_TRANSITIONS = 20, 100
-_STATE_KEY = re.compile(r"\A[a-z][a-z0-9_]{0,39}\Z")
 
 
 @strawberry.enum(description="What a state means for reports: only DONE completes a task.")
@@ -156,7 +154,7 @@ def _states(given: list[WorkflowStateInput]) -> list[WorkflowState]:
     if not 1 <= len(given) <= MAX_STATES:
         raise InvalidInputError(f"A workflow has 1 to {MAX_STATES} states.", "states")
     keys = [state.key for state in given]
-    if len(set(keys)) < len(keys) or not all(_STATE_KEY.match(key) for key in keys):
+    if len(set(keys)) < len(keys) or not all(STATE_KEY.match(key) for key in keys):
         raise InvalidInputError("State keys must be distinct, like in_review.", "states.key")
     if given[0].category is StateCategory.DONE:
         raise InvalidInputError("New tasks start in the first state; it cannot be DONE.", "states")
@@ -264,8 +262,8 @@ class WorkflowQuery:
 @strawberry.type
 class WorkflowMutation:
     @strawberry.mutation(
-        description="Replace the workflow. A state that tasks are in needs a replacement; moving many "
-        "tasks can take several calls: repeat the call after DEADLINE_EXCEEDED, nothing is lost.",
+        description="Replace the workflow. A state that tasks are in needs a replacement. Moving many "
+        "tasks can take several calls: after DEADLINE_EXCEEDED repeat it, without expectedVersion.",
         permission_classes=[at_least(Role.ADMIN)],
     )
     async def update_workflow(self, info: Info, input: UpdateWorkflowInput) -> UpdateWorkflowResult | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -48,6 +49,8 @@ def create_local_app(installation: Installation, port: int, endpoint: str) -> St
     """The application with what only development serves; it makes its table and data when it starts."""
     services = build_services(installation.settings(port=port, dynamodb_endpoint=endpoint))
     app = create_app(services, extra_routes=_development_routes(installation))
+    # The page at / hands out tokens; another site's name that resolves to this machine gets none.
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=(LOOPBACK, "localhost"))
     serving = app.router.lifespan_context
 
     @contextlib.asynccontextmanager

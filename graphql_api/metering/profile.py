@@ -72,8 +72,8 @@ class _Profiler:
         enforce("fragments", len(self.fragments), self.limits.max_fragments)
         for fragment in self.fragments:
             # A second fragment of the same name is invalid, yet validation walks it.
-            is_first = self.fragment_by_name[fragment.name.value] is fragment
-            self._bound(self._named_fragment(fragment.name.value) if is_first else self._fragment(fragment))
+            is_named = self.fragment_by_name[fragment.name.value] is fragment
+            self._bound(self._named_fragment(fragment.name.value) if is_named else self._fragment(fragment))
         sums = [self._operation(operation) for operation in self.operations]
         return {
             node.name.value if node.name else None: OperationProfile(
@@ -126,11 +126,11 @@ class _Profiler:
         parts = [self._selection(selection, parent, seen) for selection in node.selections]
         self.level -= 1
         return _Sums(
-            depth=max(part.depth for part in parts),
+            depth=max((part.depth for part in parts), default=0),
             fields=min(sum(part.fields for part in parts), COUNT_CEILING),
             aliases=min(sum(part.aliases for part in parts), COUNT_CEILING),
             width=min(sum(part.width for part in parts), COUNT_CEILING),
-            nesting=1 + max(part.nesting for part in parts),
+            nesting=1 + max((part.nesting for part in parts), default=0),
             steps=tuple(step for part in parts for step in part.steps),
         )
 

@@ -29,7 +29,7 @@ from graphql_api.operations.refusals import (
 from graphql_api.operations.report import RefusedError, document_failures
 
 MAX_DOCUMENTS = 256
-MAX_CHARACTERS = 512 * 1024  # A parsed document takes some hundred bytes for each character of its text.
+MAX_CHARACTERS = 128 * 1024  # A parsed document takes 200 to 500 bytes for each character of its text.
 
 # What strawberry.Schema.execute validates with.
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)

@@ -74,7 +74,7 @@ def encode(value: Any) -> Item:
     """The item of a dataclass instance, without keys; an attribute that is None is left out."""
     return {
         name: converter.encode(attribute)
-        for name, converter in converters(type(value))
+        for name, converter in converters(value.__class__)
         if (attribute := getattr(value, name)) is not None
     }
 

@@ -44,6 +44,8 @@ class Entity:
 
     kind: ClassVar[str]
     noun: ClassVar[str]
+    # None keeps the stamped item for good, for what others may still refer to.
+    removed_after: ClassVar[timedelta | None] = RESTORABLE_FOR
 
     uid: strawberry.Private[str]
     created_by_uid: strawberry.Private[str]
@@ -91,6 +93,6 @@ def _index_attributes(family: Family, entity: Entity) -> Item:
 
 
 def _expiry(entity: Entity) -> Item:
-    if entity.deleted_at is None:
+    if entity.deleted_at is None or entity.removed_after is None:
         return {}
-    return {EXPIRY: {"N": str(int((entity.deleted_at + RESTORABLE_FOR).timestamp()))}}
+    return {EXPIRY: {"N": str(int((entity.deleted_at + entity.removed_after).timestamp()))}}

@@ -70,6 +70,8 @@ class ItemLoader:
 
     async def close(self) -> None:
         """End the reads nobody waits for any more; no work outlives a response."""
+        # A read that is asked for but not begun would begin in somebody else's request.
+        self._queue.clear()
         for read in self._reads:
             read.cancel()
         await asyncio.gather(*self._reads, return_exceptions=True)

@@ -82,7 +82,7 @@ class Repository:
     async def page(self, cls: type[E], wanted: ListRange, first: int, cursor: str | None) -> Page[E]:
         """A page of a list: one Query for each of its partitions. Raises BadCursorError."""
         scope = wanted.scope(self.family)
-        low = after(self._cursors.open(cursor, scope)) if cursor else wanted.low
+        low = wanted.low if cursor is None else after(self._cursors.open(cursor, scope))
         items = await self._read(wanted, low, first + 1)
         shown = items[:first]
         self._loader.prime((_primary_key(item), item) for item in shown)
@@ -149,7 +149,8 @@ class Repository:
         """Apply all writes or none; `leaves` are the entities as they are afterwards, the first
         being the mutation's result. The mark's record is part of the same commit.
         """
-        await self.table.commit([*writes, *mark.record([entity.uid for entity in leaves])])
+        # The record first: that a mutation took effect before outweighs what its repetition runs into.
+        await self.table.commit([*mark.record([entity.uid for entity in leaves]), *writes])
         states = [(key_of(self.family, type(e), e.uid), to_item(self.family, e)) for e in leaves]
         self._loader.prime(states, replace=True)
 

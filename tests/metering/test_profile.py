@@ -115,6 +115,7 @@ def test_fragments_and_unusual_places_offer_no_way_around(source: str, limit: st
     "source",
     [
         "{ nope { nope { nope } } }",
+        "{ task(id: 1) {} }",
         "{ ...Nope ... on Nope { a { b } } statuses { c } }",
         "{ task { ...Nope } } fragment F on Nope { a { b } }",
         "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A statuses }",

@@ -55,7 +55,7 @@ async def _create_part(
         await mark.require_new(repository.table)
         if tasks:
             writes = [repository.put(task) for task in tasks]
-            await repository.commit(*writes, *mark.record(uids), leaves=tasks)
+            await repository.commit(*mark.record(uids), *writes, leaves=tasks)
     except AlreadyDoneError as done:
         return await _replayed(repository.fresh(), drafts, done.uids)
     return [_result(draft) for draft in drafts]

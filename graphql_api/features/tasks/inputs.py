@@ -107,7 +107,8 @@ RestoreTaskResult = Annotated[RestoreTaskPayload | Problem, strawberry.union("Re
 
 @strawberry.type(description="The answer to a batch: a result for each row, in the order of the rows.")
 class CreateTasksPayload:
-    results: list[CreateTaskResult]
+    # The rows of the input are what is counted already.
+    results: list[CreateTaskResult] = strawberry.field(metadata={"list_size": 1})
 
 
 CreateTasksResult = Annotated[CreateTasksPayload | Problem, strawberry.union("CreateTasksResult")]

@@ -28,6 +28,8 @@ from graphql_api.store.schema import Index
 from graphql_api.store.uid import between
 from graphql_api.task_lists import project_path
 
+MAX_POSITION = 200  # some 900 insertions behind one and the same task
+
 
 async def new_task(fresh: Repository, row: CreateTaskInput | TaskRowInput) -> Task:
     """The task a row describes, stamped but not stored: everything it names is read in one batch."""
@@ -166,7 +168,10 @@ async def _position_after(repository: Repository, task: Task, neighbour: Task | 
     others = [other for other in following.items if other.uid != task.uid]
     high = others[0].position if others else None
     # Two tasks put behind the same one at once share a position; then their uids order them.
-    return between(low, high if high is None or high > low else None)
+    position = between(low, high if high is None or high > low else None)
+    if len(position) > MAX_POSITION:
+        raise InvalidInputError("There is no room left there; move that task first.", "afterTaskId")
+    return position
 
 
 def _last_position(uid: str) -> str:

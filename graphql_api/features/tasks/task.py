@@ -13,7 +13,7 @@ from graphql_api.context import Info
 from graphql_api.features.projects import Project
 from graphql_api.features.users import User
 from graphql_api.features.workflows import StateCategory
-from graphql_api.relay import Connection, Node, connection, page_size
+from graphql_api.relay import READS_A_LIST, Connection, Node, connection, page_size
 from graphql_api.store.entity import Entity, Placement, entity_class
 from graphql_api.store.keys import sort_key
 from graphql_api.store.page import ListRange, Page
@@ -92,6 +92,7 @@ class Task(Node, Entity):
     @strawberry.field(
         description=f"Comments, the latest first. The first {RECENT_COMMENTS} cost no list to be read.",
         permission_classes=[at_least(Role.VIEWER)],
+        metadata=READS_A_LIST | {"embedded": RECENT_COMMENTS},
     )
     async def comments(
         self, info: Info, first: int | None = 20, after: str | None = None
