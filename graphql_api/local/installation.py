@@ -18,6 +18,8 @@ TABLE_NAME = "graphql-api-data"
 STATE_DIR = Path(".local")
 JWKS_PATH = "/.well-known/jwks.json"
 LOOPBACK = "127.0.0.1"
+# An engine on this machine takes any key; the SDK wants one.
+_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Installation:
     @classmethod
     def at(cls, directory: Path) -> "Installation":
         """The installation in that directory, made on first use."""
+        for name, value in _CREDENTIALS.items():
+            os.environ.setdefault(name, value)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         issuer = DevelopmentIssuer.open(directory, Profile.DEVELOPMENT)
         return cls(directory, issuer, _secret(directory / "cursor-secret"))

@@ -24,16 +24,11 @@ from graphql_api.local.graphiql import DemoTab, GraphiQLConfig, graphiql_routes
 from graphql_api.local.installation import JWKS_PATH, LOOPBACK, STATE_DIR, Installation
 from graphql_api.store.provision import create_table
 
-# An engine on this machine takes any key; the SDK wants one.
-_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-
 
 def serve(port: int, *, reset: bool = False, state_dir: Path = STATE_DIR) -> None:
     """Run until interrupted. `DYNAMODB_ENDPOINT` in the environment replaces the embedded engine."""
     telemetry.configure()
     listener = _listen(port)
-    for name, value in _CREDENTIALS.items():
-        os.environ.setdefault(name, value)
     installation = Installation.at(state_dir)
     with _engine(state_dir / "dynamodb", reset=reset) as endpoint:
         installation.announce(endpoint)
