@@ -10,10 +10,14 @@ import zlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
+from typing import Any
 
 import strawberry
 
+from graphql_api.context import Info
 from graphql_api.errors import InvalidInputError
+from graphql_api.relay import Connection, connection, page_size
+from graphql_api.store.entity import entity_class
 from graphql_api.store.keys import LAST, sort_key
 from graphql_api.store.page import ListRange
 from graphql_api.store.schema import Index
@@ -140,3 +144,24 @@ def _agenda_range(wanted: TaskFilter, today: date) -> tuple[str, str]:
     if low > high:
         raise InvalidInputError("dueFrom must not be after dueTo.", "filter.dueFrom")
     return sort_key(OPEN, low.isoformat(), ""), sort_key(OPEN, high.isoformat(), LAST)
+
+
+async def read_tasks(
+    info: Info,
+    whose: Whose,
+    wanted: TaskFilter | None,
+    order: TaskOrder | None,
+    first: int | None,
+    after: str | None,
+) -> Connection[Any]:
+    """A page of the tasks that stand in a list. Raises InvalidInputError or BadCursorError."""
+    part = tasks_wanted(whose, wanted, order, info.context.today)
+    page = await info.context.repository.page(entity_class("TASK"), part, page_size(first), after)
+    return connection(page, after)
+
+
+def without_owner(wanted: TaskFilter | None) -> TaskFilter | None:
+    """The filter of a list that has its owner already. Raises InvalidInputError if it names another."""
+    if wanted and (wanted.project_id or wanted.assignee_id):
+        raise InvalidInputError("This list is one project's or person's already.", "filter")
+    return wanted

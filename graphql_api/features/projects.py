@@ -10,18 +10,18 @@ from graphql_api import inputs
 from graphql_api.auth.identity import Role
 from graphql_api.auth.permissions import at_least
 from graphql_api.context import Info
-from graphql_api.errors import ConflictError, InvalidInputError
+from graphql_api.errors import ConflictError
 from graphql_api.feature import Feature, once
 from graphql_api.features.users import User
 from graphql_api.relay import READS_A_LIST, Connection, Node, connection, page_size, uid_of
 from graphql_api.results import Problem
-from graphql_api.store.entity import Entity, Placement, entity_class
+from graphql_api.store.entity import Entity, Placement
 from graphql_api.store.idempotency import Mark
 from graphql_api.store.keys import sort_key
 from graphql_api.store.page import ListRange
 from graphql_api.store.repository import Repository
 from graphql_api.store.schema import Index
-from graphql_api.task_lists import TaskFilter, TaskOrder, Whose, project_path, tasks_wanted
+from graphql_api.task_lists import TaskFilter, TaskOrder, Whose, project_path, read_tasks, without_owner
 
 if TYPE_CHECKING:
     from graphql_api.features.tasks.task import Task
@@ -59,12 +59,8 @@ class Project(Node, Entity):
         first: int | None = 20,
         after: str | None = None,
     ) -> Connection[Annotated["Task", strawberry.lazy("graphql_api.features.tasks.task")]]:
-        if filter and (filter.project_id or filter.assignee_id):
-            raise InvalidInputError("The list is this project's already.", "filter")
-        wanted = tasks_wanted(Whose(project_uid=self.uid), filter, order_by, info.context.today)
-        tasks = entity_class("TASK")
-        page = await info.context.repository.page(tasks, wanted, page_size(first), after)
-        return connection(page, after)
+        wanted = without_owner(filter)
+        return await read_tasks(info, Whose(project_uid=self.uid), wanted, order_by, first, after)
 
 
 @strawberry.input(description="A new project.")

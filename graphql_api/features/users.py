@@ -16,14 +16,14 @@ from graphql_api.errors import ConflictError, InvalidInputError, NotFoundError
 from graphql_api.feature import Feature, once
 from graphql_api.relay import READS_A_LIST, Connection, Node, connection, page_size, uid_of
 from graphql_api.results import Problem
-from graphql_api.store.entity import Entity, Placement, entity_class, key_of
+from graphql_api.store.entity import Entity, Placement, key_of
 from graphql_api.store.idempotency import Mark
 from graphql_api.store.keys import sort_key
 from graphql_api.store.page import ListRange
 from graphql_api.store.repository import Repository
 from graphql_api.store.schema import Index
 from graphql_api.store.writes import Check, Condition, Put
-from graphql_api.task_lists import TaskFilter, TaskOrder, Whose, tasks_wanted
+from graphql_api.task_lists import TaskFilter, TaskOrder, Whose, read_tasks, without_owner
 
 if TYPE_CHECKING:
     from graphql_api.features.tasks.task import Task
@@ -66,12 +66,8 @@ class User(Node, Entity):
         first: int | None = 20,
         after: str | None = None,
     ) -> Connection[Annotated["Task", strawberry.lazy("graphql_api.features.tasks.task")]]:
-        if filter and (filter.project_id or filter.assignee_id):
-            raise InvalidInputError("The list is this person's already.", "filter")
-        wanted = tasks_wanted(Whose(assignee_uid=self.uid), filter, order_by, info.context.today)
-        tasks = entity_class("TASK")
-        page = await info.context.repository.page(tasks, wanted, page_size(first), after)
-        return connection(page, after)
+        wanted = without_owner(filter)
+        return await read_tasks(info, Whose(assignee_uid=self.uid), wanted, order_by, first, after)
 
 
 @dataclass(kw_only=True)

@@ -9,8 +9,8 @@ from graphql_api.errors import InvalidInputError
 from graphql_api.features.projects import Project
 from graphql_api.features.tasks.task import Task
 from graphql_api.features.users import User
-from graphql_api.relay import READS_A_LIST, Connection, connection, page_size, uid_of
-from graphql_api.task_lists import TaskFilter, TaskOrder, Whose, tasks_wanted
+from graphql_api.relay import READS_A_LIST, Connection, uid_of
+from graphql_api.task_lists import TaskFilter, TaskOrder, Whose, read_tasks
 
 
 def _whose(wanted: TaskFilter | None) -> Whose:
@@ -44,6 +44,4 @@ class TaskQuery:
         first: int | None = 20,
         after: str | None = None,
     ) -> Connection[Task]:
-        wanted = tasks_wanted(_whose(filter), filter, order_by, info.context.today)
-        page = await info.context.repository.page(Task, wanted, page_size(first), after)
-        return connection(page, after)
+        return await read_tasks(info, _whose(filter), filter, order_by, first, after)

@@ -167,8 +167,11 @@ async def _position_after(repository: Repository, task: Task, neighbour: Task | 
     following = await repository.page(Task, board, 2, None)
     others = [other for other in following.items if other.uid != task.uid]
     high = others[0].position if others else None
-    # Two tasks put behind the same one at once share a position; then their uids order them.
-    position = between(low, high if high is None or high > low else None)
+    last = _last_position(repository.stamp.new_uid())
+    if high is None and last > low:
+        return last
+    # Moves behind the same task at once find the same gap; the random end of the uid keeps them apart.
+    position = between(low, high if high and high > low else None) + task.uid[-4:] + "g"
     if len(position) > MAX_POSITION:
         raise InvalidInputError("There is no room left there; move that task first.", "afterTaskId")
     return position
