@@ -83,7 +83,7 @@ LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-ind
 clean:
 	rm -rf .venv .venv-3.13 .venv-ministack build dist graphql_api/static .coverage .hypothesis
 	rm -rf .pytest_cache .ruff_cache .import_linter_cache ide/node_modules tests/node/node_modules tests/*/node/node_modules
-	find graphql_api tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find bench graphql_api tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 python:
 	@test -n '$(VERSION)' || { echo 'Python 3.11 or later is needed; $(PYTHON) is missing or older. Try PYTHON=/path/to/python3.13'; exit 1; }

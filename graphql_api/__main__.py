@@ -7,14 +7,24 @@ import sys
 from collections.abc import Sequence
 
 from graphql_api.auth.identity import Role
+from graphql_api.local.dynamodb import EmbeddedDynamoDBError
 from graphql_api.local.installation import STATE_DIR, Installation
 from graphql_api.local.people import subject_of
 from graphql_api.local.serve import serve
 from graphql_api.schema import build_schema
+from graphql_api.settings import SettingsError
+
+MAX_PORT = 65_535
 
 
 def _serve(_: argparse.Namespace) -> None:
-    serve(int(os.environ.get("PORT") or 8000), reset=os.environ.get("RESET", "0") not in ("", "0"))
+    serve(_port(os.environ.get("PORT") or "8000"), reset=os.environ.get("RESET", "0") not in ("", "0"))
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) <= MAX_PORT):
+        raise SystemExit(f"PORT must be a number from 0 to {MAX_PORT}, not {text!r}.")
+    return int(text)
 
 
 def _schema(_: argparse.Namespace) -> None:
@@ -51,7 +61,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parsed = _parser().parse_args(arguments)
-    parsed.run(parsed)
+    try:
+        parsed.run(parsed)
+    except (SettingsError, EmbeddedDynamoDBError) as error:
+        raise SystemExit(str(error)) from None
 
 
 if __name__ == "__main__":

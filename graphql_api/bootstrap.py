@@ -1,6 +1,5 @@
 """The composition root: the only place that chooses implementations."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from graphql_api.store.codec import decode
 from graphql_api.store.cursor import CursorCodec
 from graphql_api.store.entity import Entity, key_of
 from graphql_api.store.keys import PLATFORM, Family, tenant_family
+from graphql_api.store.repository import together
 from graphql_api.store.table import Table
 from graphql_api.store.uid import new_uid
 
@@ -86,9 +86,11 @@ class MembershipReader:
 
     async def read(self, tenant: str, subject: str) -> Membership | None:
         """None where the tenant or the user does not exist."""
-        registration, user = await asyncio.gather(
-            self._find(PLATFORM, TenantRegistration, tenant),
-            self._find(tenant_family(tenant), User, subject),
+        registration, user = await together(
+            (
+                self._find(PLATFORM, TenantRegistration, tenant),
+                self._find(tenant_family(tenant), User, subject),
+            )
         )
         if not isinstance(registration, TenantRegistration) or not isinstance(user, User):
             return None

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable
+from itertools import groupby
 from typing import Any
 
 from strawberry import Some
@@ -11,32 +12,65 @@ from graphql_api.errors import InvalidInputError
 
 MAX_LINE, MAX_TEXT, MAX_EMAIL = 200, 10_000, 254  # characters; RFC 5321 §4.5.3.1.3 for the address
 MAX_IDEMPOTENCY_KEY = 255
-_EMAIL = re.compile(r"\A[^@\s#\x00-\x1f\x7f]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)+\Z")
+MAX_MARKS = 30  # combining marks on one letter (UAX #15 §13); to order a row of them takes quadratic time
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"  # RFC 1123 §2.1
+_EMAIL = re.compile(rf"\A[^@\s#\x00-\x1f\x7f]{{1,64}}@{_LABEL}(?:\.{_LABEL})+\Z")
 # Controls, surrogates, and the bidirectional overrides that make text read as something else.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+_LINE_BREAK = re.compile("[\t\n\u2028\u2029]")
+# Joiners shape words and emoji; anything else of category Cf only makes two names that look like one.
+_JOINERS = "\u200c\u200d"
 
 
 def line(value: str, field: str, *, most: int = MAX_LINE) -> str:
     """One non-empty line of at most `most` characters, trimmed, in NFC."""
     cleaned = text(value, field, most=most)
-    if not cleaned or "\n" in cleaned or "\t" in cleaned:
+    if not cleaned.strip(_JOINERS) or _LINE_BREAK.search(cleaned):
         raise InvalidInputError(f"{field} must be one line with something in it.", field)
+    if _is_disguised(cleaned):
+        raise InvalidInputError(f"{field} has characters that cannot be stored.", field)
     return cleaned
 
 
+def _is_disguised(value: str) -> bool:
+    return any(c not in _JOINERS and unicodedata.category(c) == "Cf" for c in value if not c.isascii())
+
+
 def text(value: str, field: str, *, most: int = MAX_TEXT) -> str:
-    """Text of at most `most` characters, trimmed, in NFC, without controls but line feed and tab."""
+    """Text of at most `most` characters, trimmed, in NFC, without controls but line feed and tab.
+
+    Line ends of other systems become line feeds.
+    """
+    too_long = InvalidInputError(f"{field} must be at most {most} characters.", field)
     if len(value) > most:
-        raise InvalidInputError(f"{field} must be at most {most} characters.", field)
-    if _UNPRINTABLE.search(value):
+        raise too_long
+    value = value.replace("\r\n", "\n").replace("\r", "\n")
+    if _UNPRINTABLE.search(value) or _piles_up_marks(value):
         raise InvalidInputError(f"{field} has characters that cannot be stored.", field)
-    return unicodedata.normalize("NFC", value).strip()
+    cleaned = unicodedata.normalize("NFC", value).strip()
+    if len(cleaned) > most:  # a few letters have no composed form and come out as several
+        raise too_long
+    return cleaned
+
+
+def _piles_up_marks(value: str) -> bool:
+    if value.isascii():
+        return False
+    rows = groupby(value, _is_mark)
+    return any(is_mark and sum(1 for _ in row) > MAX_MARKS for is_mark, row in rows)
+
+
+def _is_mark(character: str) -> bool:
+    # Three marks (U+0F73, U+0F75, U+0F81) have class 0 themselves and fall apart into marks that do not.
+    return unicodedata.combining(unicodedata.normalize("NFD", character)[0]) > 0
 
 
 def email(value: str, field: str = "email") -> str:
     """An e-mail address in lower case, so that one mailbox is one user."""
-    cleaned = unicodedata.normalize("NFC", value).strip().lower()
-    if len(cleaned) > MAX_EMAIL or _UNPRINTABLE.search(cleaned) or not _EMAIL.match(cleaned):
+    # NFKC: full-width and other compatible letters are the same mailbox to whoever reads the address.
+    cleaned = unicodedata.normalize("NFKC", value[: MAX_EMAIL + 1]).strip().lower()
+    is_safe = not _UNPRINTABLE.search(cleaned) and not any(unicodedata.category(c) == "Cf" for c in cleaned)
+    if max(len(value), len(cleaned)) > MAX_EMAIL or not is_safe or not _EMAIL.match(cleaned):
         raise InvalidInputError(f"{field} must be an e-mail address.", field)
     return cleaned
 

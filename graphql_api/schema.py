@@ -43,10 +43,12 @@ class NodeQuery:
 
 
 async def _load(info: Info, id: str) -> Node:
+    repository = info.context.repository
     name, uid = parse_global_id(id) or ("", "")
-    if name not in _NODES:
+    entity = await repository.find(_NODES[name], uid) if name in _NODES else None
+    if entity is None or entity.deleted_at is not None:
         raise NotFoundError("Node")
-    return cast("Node", await info.context.repository.get(_NODES[name], uid))
+    return cast("Node", entity)
 
 
 async def _load_or_error(info: Info, id: str) -> Node | ApiError:
@@ -61,8 +63,15 @@ def build_schema(features: Sequence[Feature] = FEATURES) -> strawberry.Schema:
     queries = tuple(feature.query for feature in features if feature.query)
     mutations = tuple(feature.mutation for feature in features if feature.mutation)
     return strawberry.Schema(
-        query=merge_types("Query", (NodeQuery, *queries)),
-        mutation=merge_types("Mutation", mutations),
+        query=strawberry.type(
+            merge_types("Query", (NodeQuery, *queries)),
+            description="What can be read. Another tenant's things do not exist here.",
+        ),
+        mutation=strawberry.type(
+            merge_types("Mutation", mutations),
+            description="What can be changed. Each answers with its payload or a typed error; the same "
+            "`idempotencyKey` within 24 hours has one effect.",
+        ),
         types=[cls for feature in features for cls in feature.nodes],
         exception_handlers=EXCEPTION_HANDLERS,
         config=StrawberryConfig(disable_field_suggestions=True),

@@ -1,10 +1,12 @@
 """The environment, read once, validated, frozen."""
 
+import ipaddress
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 
@@ -19,13 +21,29 @@ class SettingsError(Exception):
     """The environment does not describe a system that may start."""
 
 
-_THIS_MACHINE = re.compile(r"(.*\.)?localhost|127\.[0-9.]+|\[?::1\]?")
+T = TypeVar("T")
+MAX_DEADLINE = 29.0  # seconds, of API Gateway
 MIN_SECRET_BYTES = 32  # RFC 2104 §3: a key shorter than the hash's output weakens the MAC.
 
 
 def _is_public(url: str) -> bool:
+    """Whether a URL is https with a host that can be another machine, however the host is written."""
     parts = urlsplit(url)
-    return parts.scheme == "https" and not _THIS_MACHINE.fullmatch(parts.hostname or "localhost")
+    host = (parts.hostname or "").rstrip(".")
+    if parts.scheme != "https" or not host or host.endswith("localhost"):
+        return False
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        # The resolver reads 127.1 and 0x7f000001 as addresses too; the last label of a name is no number.
+        return not re.fullmatch(r"(0x[0-9a-f]*|[0-9]+)", host.rpartition(".")[2])
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_global
+
+
+def _is_origin(text: str) -> bool:
+    parts = urlsplit(text)
+    return parts.scheme == "https" and text == f"https://{parts.netloc}" and parts.netloc != ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +67,9 @@ class Settings:
     request_deadline: float = 10.0
 
     def __post_init__(self) -> None:
-        if not self.cursor_secrets or any(len(s) < MIN_SECRET_BYTES for s in self.cursor_secrets):
+        if not self.cursor_secrets or any(
+            len(s) < MIN_SECRET_BYTES for s in map(bytes.strip, self.cursor_secrets)
+        ):
             raise SettingsError(f"CURSOR_SECRETS must hold secrets of at least {MIN_SECRET_BYTES} bytes")
         if self.profile is Profile.PRODUCTION:
             self._refuse_development_values()
@@ -62,26 +82,42 @@ class Settings:
         for name, url in (("JWKS_URL", self.jwks_url), ("JWT_ISSUER", self.issuer)):
             if not _is_public(url):
                 raise SettingsError(f"{name} must be https, and not on this machine, in production")
-        if "*" in self.allowed_origins:
-            raise SettingsError("ALLOWED_ORIGINS must name its origins in production")
+        if not all(_is_origin(origin) for origin in self.allowed_origins):
+            raise SettingsError("ALLOWED_ORIGINS must be like https://app.example.com in production")
+        if self.dynamodb_endpoint is not None and not self.dynamodb_endpoint.startswith("https://"):
+            raise SettingsError("DYNAMODB_ENDPOINT must be https in production")
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
         """Read the environment; anything missing or malformed is a SettingsError naming the variable."""
-        try:
-            return cls(
-                profile=Profile(env.get("PROFILE", Profile.PRODUCTION)),
-                table_name=env["TABLE_NAME"],
-                issuer=env["JWT_ISSUER"],
-                audience=env["JWT_AUDIENCE"],
-                jwks_url=env["JWKS_URL"],
-                cursor_secrets=tuple(part.encode() for part in env["CURSOR_SECRETS"].split(",")),
-                region=env.get("AWS_REGION", "us-east-1"),
-                dynamodb_endpoint=env.get("DYNAMODB_ENDPOINT") or None,
-                allowed_origins=tuple(filter(None, env.get("ALLOWED_ORIGINS", "").split(","))),
-                request_deadline=float(env.get("REQUEST_DEADLINE_SECONDS", "10")),
-            )
-        except KeyError as missing:
-            raise SettingsError(f"{missing.args[0]} is not set") from None
-        except ValueError as malformed:
-            raise SettingsError(str(malformed)) from None
+        return cls(
+            profile=_read(env, "PROFILE", Profile, Profile.PRODUCTION),
+            table_name=_read(env, "TABLE_NAME", str),
+            issuer=_read(env, "JWT_ISSUER", str),
+            audience=_read(env, "JWT_AUDIENCE", str),
+            jwks_url=_read(env, "JWKS_URL", str),
+            cursor_secrets=tuple(
+                part.strip().encode() for part in _read(env, "CURSOR_SECRETS", str).split(",")
+            ),
+            region=_read(env, "AWS_REGION", str, "us-east-1"),
+            dynamodb_endpoint=env.get("DYNAMODB_ENDPOINT") or None,
+            allowed_origins=tuple(env.get("ALLOWED_ORIGINS", "").replace(",", " ").split()),
+            request_deadline=_read(env, "REQUEST_DEADLINE_SECONDS", _seconds, "10"),
+        )
+
+
+def _read(env: Mapping[str, str], name: str, convert: Callable[[str], T], default: str = "") -> T:
+    text = env.get(name) or default
+    if not text:
+        raise SettingsError(f"{name} is not set")
+    try:
+        return convert(text)
+    except ValueError:
+        raise SettingsError(f"{name} cannot be {text!r}") from None
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= MAX_DEADLINE:
+        raise ValueError(text)
+    return seconds

@@ -142,7 +142,7 @@ def _agenda_range(wanted: TaskFilter, today: date) -> tuple[str, str]:
         raise InvalidInputError("Due dates select open tasks; leave out completed.", "filter.completed")
     low, high = wanted.due_from or date.min, wanted.due_to or date.max
     if low > high:
-        raise InvalidInputError("dueFrom must not be after dueTo.", "filter.dueFrom")
+        raise InvalidInputError("dueFrom must not be after dueTo; overdue ends yesterday.", "filter.dueFrom")
     return sort_key(OPEN, low.isoformat(), ""), sort_key(OPEN, high.isoformat(), LAST)
 
 
@@ -162,6 +162,6 @@ async def read_tasks(
 
 def without_owner(wanted: TaskFilter | None) -> TaskFilter | None:
     """The filter of a list that has its owner already. Raises InvalidInputError if it names another."""
-    if wanted and (wanted.project_id or wanted.assignee_id):
+    if wanted and (wanted.project_id, wanted.assignee_id) != (None, None):
         raise InvalidInputError("This list is one project's or person's already.", "filter")
     return wanted

@@ -10,7 +10,7 @@ from graphql_api import inputs
 from graphql_api.auth.identity import Role
 from graphql_api.auth.permissions import at_least
 from graphql_api.context import Info
-from graphql_api.errors import ConflictError, ForbiddenError, NotFoundError
+from graphql_api.errors import ConflictError, ForbiddenError
 from graphql_api.feature import Feature, once
 from graphql_api.features.tasks.task import RECENT_COMMENTS, Task, comments_of
 from graphql_api.features.users import User
@@ -40,10 +40,7 @@ class Comment(Node, Entity):
 
     @strawberry.field(permission_classes=[at_least(Role.VIEWER)])
     async def task(self, info: Info) -> Task:
-        task = await info.context.repository.find(Task, self.task_uid)
-        if task is None:
-            raise NotFoundError(Task.noun)
-        return task
+        return await info.context.repository.get(Task, self.task_uid)
 
 
 @strawberry.input(description="A new comment, by the caller.")
@@ -141,53 +138,69 @@ async def _add(repository: Repository, payload: AddCommentInput, mark: Mark) -> 
     return await _commit_with_task(repository, task, comment, writes, mark)
 
 
-async def _own(repository: Repository, id: str) -> Comment:
-    """A comment that the caller may change."""
-    comment = await repository.fresh().get(Comment, uid_of(Comment, id))
+async def _own(repository: Repository, id: str) -> tuple[Comment, Task]:
+    """A comment that the caller may change, and its task, which is not deleted."""
+    fresh = repository.fresh()
+    comment = await fresh.get(Comment, uid_of(Comment, id))
+    task = await fresh.get(Task, comment.task_uid)
     caller = repository.stamp.actor
     if comment.created_by_uid != caller.subject and not caller.role.covers(Role.MANAGER):
         raise ForbiddenError("Only its author or a manager may change a comment.")
-    return comment
+    return comment, task
 
 
 async def _update(repository: Repository, payload: UpdateCommentInput, mark: Mark) -> Comment:
     body = inputs.prose(payload.body, "body")
+    comment, _ = await _own(repository, payload.id)
     return await repository.update(
-        await _own(repository, payload.id),
-        lambda comment: dataclasses.replace(comment, body=body),
+        comment,
+        lambda now: dataclasses.replace(now, body=body),
         expected_version=payload.expected_version,
         mark=mark,
     )
 
 
 async def _delete(repository: Repository, payload: DeleteCommentInput, mark: Mark) -> Comment:
-    comment = await _own(repository, payload.id)
+    comment, task = await _own(repository, payload.id)
     if payload.expected_version not in (None, comment.version):
         raise StaleError(comment)
     deleted = repository.stamped(comment, deleted_at=repository.stamp.now())
-    task = await repository.fresh().get(Task, comment.task_uid)
 
     def writes(now: Task) -> tuple[Task, list[Write]]:
         recent = [uid for uid in now.recent_comment_uids if uid != comment.uid]
         counted, recount = _recount(repository, now, recent, -1)
         return counted, [repository.change(comment, deleted), recount]
 
-    return await _commit_with_task(repository, task, deleted, writes, mark)
+    try:
+        return await _commit_with_task(repository, task, deleted, writes, mark)
+    except StaleError:
+        if payload.expected_version is not None:
+            raise
+        return await _delete(repository, payload, mark)
 
 
 @strawberry.type
 class CommentMutation:
-    @strawberry.mutation(permission_classes=[at_least(Role.MEMBER)])
+    @strawberry.mutation(
+        description="Say something about a task.",
+        permission_classes=[at_least(Role.MEMBER)],
+    )
     async def add_comment(self, info: Info, input: AddCommentInput) -> AddCommentResult | None:
         comment = await once(info.context.repository, info, input, Comment, _add)
         return AddCommentPayload(comment=comment)
 
-    @strawberry.mutation(permission_classes=[at_least(Role.MEMBER)])
+    @strawberry.mutation(
+        description="Change the words of a comment; its author or a manager may.",
+        permission_classes=[at_least(Role.MEMBER)],
+    )
     async def update_comment(self, info: Info, input: UpdateCommentInput) -> UpdateCommentResult | None:
         comment = await once(info.context.repository, info, input, Comment, _update)
         return UpdateCommentPayload(comment=comment)
 
-    @strawberry.mutation(permission_classes=[at_least(Role.MEMBER)])
+    @strawberry.mutation(
+        description="Take a comment away; its author or a manager may.",
+        permission_classes=[at_least(Role.MEMBER)],
+    )
     async def delete_comment(self, info: Info, input: DeleteCommentInput) -> DeleteCommentResult | None:
         comment = await once(info.context.repository, info, input, Comment, _delete)
         return DeleteCommentPayload(comment=comment)

@@ -1,6 +1,7 @@
 """Projects: what tasks belong to."""
 
 import dataclasses
+import unicodedata
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -40,7 +41,9 @@ class Project(Node, Entity):
     archived: bool = strawberry.field(default=False, description="Takes no new tasks.")
 
     def placement(self) -> Placement:
-        return Placement(listing_pk=("PROJECTS",), agenda_sk=sort_key(self.name.casefold(), self.uid))
+        # Decomposed, so that an accent sorts beside its letter and not behind all of them.
+        name = unicodedata.normalize("NFD", self.name.casefold())
+        return Placement(listing_pk=("PROJECTS",), agenda_sk=sort_key(name, self.uid))
 
     @strawberry.field(permission_classes=[at_least(Role.VIEWER)])
     async def created_by(self, info: Info) -> User | None:
@@ -149,7 +152,7 @@ async def _delete(repository: Repository, payload: DeleteProjectInput, mark: Mar
 
 @strawberry.type
 class ProjectQuery:
-    @strawberry.field(permission_classes=[at_least(Role.VIEWER)])
+    @strawberry.field(description="One project, by its id.", permission_classes=[at_least(Role.VIEWER)])
     async def project(self, info: Info, id: strawberry.ID) -> Project | None:
         return await info.context.repository.get(Project, uid_of(Project, id))
 
@@ -167,12 +170,18 @@ class ProjectQuery:
 
 @strawberry.type
 class ProjectMutation:
-    @strawberry.mutation(permission_classes=[at_least(Role.MANAGER)])
+    @strawberry.mutation(
+        description="Start a project.",
+        permission_classes=[at_least(Role.MANAGER)],
+    )
     async def create_project(self, info: Info, input: CreateProjectInput) -> CreateProjectResult | None:
         project = await once(info.context.repository, info, input, Project, _create)
         return CreateProjectPayload(project=project)
 
-    @strawberry.mutation(permission_classes=[at_least(Role.MANAGER)])
+    @strawberry.mutation(
+        description="Rename, describe, archive or reopen a project.",
+        permission_classes=[at_least(Role.MANAGER)],
+    )
     async def update_project(self, info: Info, input: UpdateProjectInput) -> UpdateProjectResult | None:
         project = await once(info.context.repository, info, input, Project, _update)
         return UpdateProjectPayload(project=project)

@@ -78,13 +78,13 @@ class OnboardTenantInput:
     idempotency_key: str | None = None
 
 
-@strawberry.input
+@strawberry.input(description="A tenant to shut out.")
 class SuspendTenantInput:
     slug: str
     idempotency_key: str | None = None
 
 
-@strawberry.input
+@strawberry.input(description="A suspended tenant to let in again.")
 class ReactivateTenantInput:
     slug: str
     idempotency_key: str | None = None
@@ -218,7 +218,7 @@ async def _set_status(
 
 @strawberry.type
 class TenantQuery:
-    @strawberry.field(permission_classes=[at_least(Role.VIEWER)])
+    @strawberry.field(description="Your tenant.", permission_classes=[at_least(Role.VIEWER)])
     async def tenant(self, info: Info) -> Tenant:
         slug = info.context.caller.tenant
         assert slug is not None, "VIEWER and above are members of a tenant"
@@ -238,7 +238,10 @@ class TenantQuery:
 
 @strawberry.type
 class TenantMutation:
-    @strawberry.mutation(permission_classes=[at_least(Role.ADMIN)])
+    @strawberry.mutation(
+        description="Change the name of your tenant.",
+        permission_classes=[at_least(Role.ADMIN)],
+    )
     async def update_tenant(self, info: Info, input: UpdateTenantInput) -> UpdateTenantResult | None:
         tenant = await once(info.context.repository, info, input, Tenant, _update)
         return UpdateTenantPayload(tenant=tenant)

@@ -12,7 +12,7 @@ from graphql_api import inputs
 from graphql_api.auth.identity import Role
 from graphql_api.auth.permissions import at_least
 from graphql_api.context import Info
-from graphql_api.errors import ConflictError, InvalidInputError, NotFoundError
+from graphql_api.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from graphql_api.feature import Feature, once
 from graphql_api.relay import READS_A_LIST, Connection, Node, connection, page_size, uid_of
 from graphql_api.results import Problem
@@ -157,8 +157,24 @@ async def _invite(repository: Repository, payload: InviteUserInput, mark: Mark) 
         email=inputs.email(payload.email),
         role=tenant_role(payload.role),
     )
-    await repository.commit(*membership_writes(repository, user), leaves=[user], mark=mark)
+    still_admin = _still_admin(repository)
+    await repository.commit(*membership_writes(repository, user), still_admin, leaves=[user], mark=mark)
     return user
+
+
+def _still_admin(repository: Repository) -> Check:
+    """The caller's own record, as it must be in the moment of a change of people: roles are known to the door
+    for up to a minute after they were taken away.
+    """
+    return Check(
+        key_of(repository.family, User, repository.stamp.actor.subject),
+        Condition(
+            "#role = :admin AND #status = :active",
+            {"#role": "role", "#status": "status"},
+            {":admin": {"S": Role.ADMIN.value}, ":active": {"S": UserStatus.ACTIVE.value}},
+        ),
+        lambda _: ForbiddenError("Your own role has changed in the meantime."),
+    )
 
 
 async def _set_role(repository: Repository, payload: SetUserRoleInput, mark: Mark) -> User:
@@ -185,15 +201,7 @@ async def _change(
     uid = uid_of(User, payload.id)
     if uid == repository.stamp.actor.subject:
         raise InvalidInputError("Somebody else has to change this for you.", "id")
-    still_admin = Check(
-        key_of(repository.family, User, repository.stamp.actor.subject),
-        Condition(
-            "#role = :admin AND #status = :active",
-            {"#role": "role", "#status": "status"},
-            {":admin": {"S": Role.ADMIN.value}, ":active": {"S": UserStatus.ACTIVE.value}},
-        ),
-        lambda _: ConflictError("Your own role has changed in the meantime."),
-    )
+    still_admin = _still_admin(repository)
     return await repository.update(
         await repository.fresh().get(User, uid),
         lambda user: dataclasses.replace(user, **changes),

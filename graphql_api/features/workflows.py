@@ -1,9 +1,10 @@
 """A tenant's own workflow: the states of its tasks and the moves between them."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import strawberry
 
@@ -11,7 +12,7 @@ from graphql_api import inputs
 from graphql_api.auth.identity import Role
 from graphql_api.auth.permissions import at_least
 from graphql_api.context import Info
-from graphql_api.errors import ConflictError, ForbiddenError, InvalidInputError
+from graphql_api.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from graphql_api.feature import Feature, once
 from graphql_api.features.projects import PROJECTS, Project
 from graphql_api.features.users import tenant_role
@@ -19,11 +20,12 @@ from graphql_api.relay import MAX_PAGE, Node
 from graphql_api.results import Problem
 from graphql_api.store.entity import Entity, entity_class
 from graphql_api.store.idempotency import UNMARKED, Mark
-from graphql_api.store.repository import Repository
+from graphql_api.store.repository import Repository, together
 from graphql_api.task_lists import STATE_KEY, tasks_in_status
 
 WORKFLOW_UID = "default"
 MAX_STATES, MAX_TRANSITIONS = 20, 100
+QUERIES_AT_ONCE = 25  # half of the client's connections
 
 
 @strawberry.enum(description="What a state means for reports: only DONE completes a task.")
@@ -71,23 +73,33 @@ class Workflow(Node, Entity):
         """The state a move ends in. Raises InvalidInputError for a move that the workflow does not have,
         ForbiddenError for one that the role may not make.
 
-        From a state that the workflow no longer has, every move is open.
+        From a state that is retired, or that the workflow no longer has, every state is open that the role
+        may enter from some state.
         """
         target = self.state(to_state)
         if target is None or target.retired:
             raise InvalidInputError("The workflow has no such state.", "to")
-        if from_state == to_state or self.state(from_state) is None:
+        source = self.state(from_state)
+        if from_state == to_state:
+            return target
+        if source is None or source.retired:
+            self._require_entry(to_state, role)
             return target
         for transition in self.transitions:
             if (transition.from_state, transition.to_state) == (from_state, to_state):
                 if not role.covers(transition.role):
                     raise ForbiddenError(f"This move needs the role {transition.role}.")
                 return target
-        open_moves = sorted(t.to_state for t in self.transitions if t.from_state == from_state)
+        open_moves = ", ".join(sorted(t.to_state for t in self.transitions if t.from_state == from_state))
         raise InvalidInputError(
-            f"The workflow has no move from {from_state} to {to_state}; it has: {', '.join(open_moves)}.",
+            f"The workflow has no move from {from_state} to {to_state}; it has: {open_moves or 'none'}.",
             "to",
         )
+
+    def _require_entry(self, to_state: str, role: Role) -> None:
+        roles = [transition.role for transition in self.transitions if transition.to_state == to_state]
+        if roles and not any(role.covers(needed) for needed in roles):
+            raise ForbiddenError(f"Entering this state needs the role {min(roles, key=list(Role).index)}.")
 
 
 def default_workflow(repository: Repository) -> Workflow:
@@ -186,12 +198,10 @@ async def _update(repository: Repository, payload: UpdateWorkflowInput, mark: Ma
     states = _states(payload.states)
     transitions = _transitions(payload.transitions, states)
     workflow = await repository.fresh().get(Workflow, WORKFLOW_UID)
-    kept = {state.key for state in states}
-    removed = [state for state in workflow.states if state.key not in kept]
     replacements = {entry.state: entry.by for entry in payload.replacements}
-    if not set(replacements.values()) <= kept:
+    if not set(replacements.values()) <= {state.key for state in states}:
         raise InvalidInputError("A replacement must be a state of the new workflow.", "replacements.by")
-    in_use = [state for state in removed if await _in_use(repository, state.key)]
+    in_use = await _removed_in_use(repository, workflow, states)
     for state in in_use:
         if state.key not in replacements:
             raise ConflictError(f"Tasks are in {state.key}; say what replaces it.", workflow)
@@ -216,6 +226,27 @@ async def _update(repository: Repository, payload: UpdateWorkflowInput, mark: Ma
     )
 
 
+async def _removed_in_use(
+    repository: Repository, workflow: Workflow, states: Sequence[WorkflowState]
+) -> list[WorkflowState]:
+    """The states that tasks are in and that are not among the new ones. Raises ConflictError for one that
+    stays but would begin or cease to complete its tasks.
+    """
+    later = {state.key: state for state in states}
+    in_use, projects = list[WorkflowState](), await _projects(repository)
+    for state in workflow.states:
+        kept = later.get(state.key)
+        if kept and (kept.category is StateCategory.DONE) == (state.category is StateCategory.DONE):
+            continue
+        if await _in_use(repository, projects, state.key):
+            in_use.append(state)
+            if kept:
+                raise ConflictError(
+                    f"Tasks are in {state.key}; replace it by a new state, DONE or not.", workflow
+                )
+    return in_use
+
+
 async def _projects(repository: Repository) -> list[Project]:
     projects, cursor, more = list[Project](), None, True
     while more:
@@ -225,27 +256,29 @@ async def _projects(repository: Repository) -> list[Project]:
     return projects
 
 
-async def _in_use(repository: Repository, status: str) -> bool:
-    for project in await _projects(repository):
-        if not await repository.is_empty(tasks_in_status(project.uid, status)):
+async def _in_use(repository: Repository, projects: Sequence[Project], status: str) -> bool:
+    for start in range(0, len(projects), QUERIES_AT_ONCE):
+        some = projects[start : start + QUERIES_AT_ONCE]
+        empty = await together(repository.is_empty(tasks_in_status(project.uid, status)) for project in some)
+        if not all(empty):
             return True
     return False
 
 
 async def _move_all(repository: Repository, status: str, target: WorkflowState) -> None:
-    """Move every task of a state; what the request's time does not allow is left for the next try."""
+    """Move every task that is still in a state; what time does not allow is left for the next try."""
     tasks = entity_class("TASK")
+
+    def moved(now: Any) -> Any:
+        return now.moved(target.key, target.category, repository.stamp.now()) if now.status == status else now
+
     for project in await _projects(repository):
         cursor, more = None, True
         while more:
             page = await repository.page(tasks, tasks_in_status(project.uid, status), MAX_PAGE, cursor)
             for task in page.items:
-                await repository.update(
-                    task,
-                    lambda now: now.moved(target.key, target.category, repository.stamp.now()),
-                    expected_version=None,
-                    mark=UNMARKED,
-                )
+                with suppress(NotFoundError):  # deleted in the meantime
+                    await repository.update(task, moved, expected_version=None, mark=UNMARKED)
             cursor, more = page.cursors[-1] if page.cursors else None, page.has_next
 
 

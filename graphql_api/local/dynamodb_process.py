@@ -113,6 +113,28 @@ def _encoded_tables() -> str:
     return json.dumps(document, default=persistence._json_default)
 
 
+def _for_programs(application: Application) -> Application:
+    """The application without what a web page could send it: the emulator asks nobody for credentials, and
+    one plain request to its own controls would erase everything.
+    """
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not _is_from_a_program(scope):
+            await send({"type": "http.response.start", "status": 403, "headers": []})
+            await send({"type": "http.response.body", "body": b"not for web pages"})
+        else:
+            await application(scope, receive, send)
+
+    return guarded
+
+
+def _is_from_a_program(scope: Scope) -> bool:
+    headers = dict(scope["headers"])
+    host = headers.get(b"host", b"").rpartition(b":")[0]
+    is_control = scope["path"].startswith("/_") and scope["path"] != "/_ministack/health"
+    return b"origin" not in headers and host in (b"127.0.0.1", b"localhost") and not is_control
+
+
 def _with_notes(snapshot: Snapshot) -> Application:
     """The emulator, telling the snapshot of each DynamoDB operation once it has had its effect."""
 
@@ -137,7 +159,7 @@ async def _serve(listener: int, snapshot: Snapshot | None) -> None:
     config.bind = [f"fd://{listener}"]
     config.loglevel = "WARNING"
     config.keep_alive_timeout = 75.0
-    application = _with_notes(snapshot) if snapshot else ministack
+    application = _for_programs(_with_notes(snapshot) if snapshot else ministack)
     server = asyncio.create_task(serve(application, config, shutdown_trigger=asyncio.Event().wait))
     stopped = asyncio.create_task(stop.wait())
     while True:

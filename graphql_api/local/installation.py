@@ -3,7 +3,9 @@
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +76,7 @@ class Installation:
         """The address of the engine that a running server announced, if any."""
         try:
             return str(json.loads(self._address.read_text())["dynamodb"])
-        except (FileNotFoundError, ValueError, KeyError):
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
     def withdraw(self) -> None:
@@ -88,10 +90,11 @@ class Installation:
 
 def _secret(path: Path) -> bytes:
     """32 random bytes in hex, kept in a file that only its owner reads."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_hex(32).encode())
+    if not path.exists():
+        # The draft is made 0600; linking it is atomic and loses to whoever was first.
+        with tempfile.NamedTemporaryFile(dir=path.parent) as draft:
+            draft.write(secrets.token_hex(32).encode())
+            draft.flush()
+            with suppress(FileExistsError):
+                os.link(draft.name, path)
     return path.read_bytes()

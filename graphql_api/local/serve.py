@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 from collections.abc import AsyncGenerator, Generator
 from functools import partial
@@ -30,7 +31,9 @@ def serve(port: int, *, reset: bool = False, state_dir: Path = STATE_DIR) -> Non
     telemetry.configure()
     listener = _listen(port)
     installation = Installation.at(state_dir)
-    with _engine(state_dir / "dynamodb", reset=reset) as endpoint:
+    # Uvicorn, once done, raises the signal that stopped it again; SIGTERM must not cut off what ends us.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt), _engine(state_dir / "dynamodb", reset=reset) as endpoint:
         installation.announce(endpoint)
         try:
             app = create_local_app(installation, listener.getsockname()[1], endpoint)
@@ -76,11 +79,14 @@ def _development_routes(installation: Installation) -> list[BaseRoute]:
 
 
 def _listen(port: int) -> socket.socket:
-    """A bound socket, so that a taken port is told before anything is started; 0 takes any free one."""
+    """A listening socket, so that a taken port is told before anything is started, and who asks before the
+    server is ready waits for it; 0 takes any free port.
+    """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((LOOPBACK, port))
+        listener.listen()
     except OSError as taken:
         listener.close()
         raise SystemExit(f"Port {port} cannot be used ({taken.strerror}); try PORT=8001.") from None

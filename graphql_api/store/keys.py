@@ -11,9 +11,12 @@ from typing import NewType
 from graphql_api.auth.identity import TENANT_SLUG
 
 SEPARATOR = "#"
-SEGMENT = re.compile(r"\A[^#\x00-\x1f\x7f]{1,320}\Z")
-# The end of any sort range: no character sorts after the last code point.
-LAST = "\U0010ffff"
+SEGMENT = re.compile(r"\A[^#\x00-\x1f\x7f\ud800-\udfff]{1,320}\Z")
+# Sorts before every printable character: "Site" stands before "Site map".
+SORT_SEPARATOR = "\x1f"
+# The ends of any sort range: nothing sorts before the one, and no sort key begins with the other.
+FIRST, LAST = "\x00", "\U0010ffff"
+MAX_TEXT_BYTES = 900  # leaves room for a uid and a word in the 1,024 bytes of a sort key (DynamoDB)
 
 Family = NewType("Family", str)
 PLATFORM = Family("P")
@@ -51,13 +54,17 @@ def entity_key(family: Family, kind: str, uid: str) -> Key:
 
 
 def sort_key(*parts: str) -> str:
-    """A sort key: the parts in order of weight. Its last part is a uid, which makes it total."""
-    return SEPARATOR.join(parts)
+    """A sort key: it orders as the tuple of its parts. The last one is a uid, which makes it total.
+
+    One of the others may be anybody's text: a long one orders by its beginning alone.
+    """
+    return SORT_SEPARATOR.join((*map(_sortable, parts[:-1]), parts[-1]))
+
+
+def _sortable(text: str) -> str:
+    return text.replace(LAST, "\ufffd").encode()[:MAX_TEXT_BYTES].decode(errors="ignore")
 
 
 def after(sort: str) -> str:
-    """The lower bound that excludes `sort` itself and nothing that follows it.
-
-    Sort keys end in a fixed-length uid, so none is a prefix of another and the added character skips none.
-    """
-    return sort + SEPARATOR
+    """The lower bound that excludes `sort` itself and nothing that follows it: its immediate successor."""
+    return sort + "\x00"

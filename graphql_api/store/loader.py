@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 
 from graphql_api.store.codec import Item
 from graphql_api.store.keys import Key
@@ -21,7 +22,8 @@ class ItemLoader:
         self._feeds = feeds
         self._items: dict[Key, asyncio.Future[Item | None]] = {}
         self._queue: list[Key] = []
-        self._reads: set[asyncio.Task[None]] = set()
+        # A loader's reads are also those of the loaders that feed it: closing it ends them all.
+        self._reads: set[asyncio.Task[None]] = feeds._reads if feeds else set()
 
     def load(self, key: Key) -> asyncio.Future[Item | None]:
         """The item under `key`, None if there is none; raises what the read of its batch raised."""
@@ -30,27 +32,37 @@ class ItemLoader:
             loop = asyncio.get_running_loop()
             future = self._items[key] = loop.create_future()
             if not self._queue:
-                loop.call_soon(self._dispatch_when_quiet, loop, 1)
+                read = loop.create_task(self._read_queue(self._queue))
+                self._reads.add(read)
+                read.add_done_callback(partial(self._ended, self._queue))
             self._queue.append(key)
-        return future
+        # A field that fails has its siblings cancelled (graphql-core); others still wait for the same item.
+        return asyncio.shield(future)
 
     def prime(self, items: Iterable[tuple[Key, Item | None]], *, replace: bool = False) -> None:
-        """Remember items that another call brought; `replace` drops what was known before."""
+        """Remember items that another call brought; `replace` overrules what was known or is being read."""
         for key, item in items:
-            if replace or key not in self._items:
-                future: asyncio.Future[Item | None] = asyncio.get_running_loop().create_future()
-                future.set_result(item)
-                self._items[key] = future
+            future = self._items.get(key)
+            if future is None or (replace and future.done()):
+                future = self._items[key] = asyncio.get_running_loop().create_future()
+            elif not replace:
+                continue
+            future.set_result(item)
 
-    def _dispatch_when_quiet(self, loop: asyncio.AbstractEventLoop, seen: int) -> None:
-        if len(self._queue) > seen:
-            loop.call_soon(self._dispatch_when_quiet, loop, len(self._queue))
-            return
-        keys, self._queue = self._queue, []
-        for start in range(0, len(keys), MAX_BATCH_KEYS):
-            read = loop.create_task(self._read(keys[start : start + MAX_BATCH_KEYS]))
-            self._reads.add(read)
-            read.add_done_callback(self._reads.discard)
+    async def _read_queue(self, keys: list[Key]) -> None:
+        seen = 0
+        while len(keys) > seen:
+            seen = len(keys)
+            await asyncio.sleep(0)
+        self._queue = []
+        batches = (keys[start : start + MAX_BATCH_KEYS] for start in range(0, seen, MAX_BATCH_KEYS))
+        await asyncio.gather(*map(self._read, batches))
+
+    def _ended(self, keys: list[Key], read: asyncio.Task[None]) -> None:
+        self._reads.discard(read)
+        # Cut short, it leaves nobody waiting for what no longer comes.
+        for key in keys:
+            self._items[key].cancel()
 
     async def _read(self, keys: list[Key]) -> None:
         waiting = [(key, self._items[key]) for key in keys]
@@ -70,8 +82,6 @@ class ItemLoader:
 
     async def close(self) -> None:
         """End the reads nobody waits for any more; no work outlives a response."""
-        # A read that is asked for but not begun would begin in somebody else's request.
-        self._queue.clear()
         for read in self._reads:
             read.cancel()
         await asyncio.gather(*self._reads, return_exceptions=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from graphql_api.store.keys import LAST
+from graphql_api.store.keys import FIRST, LAST
 from graphql_api.store.schema import Index
 
 T = TypeVar("T")
@@ -18,7 +18,7 @@ class ListRange:
 
     index: Index
     partitions: tuple[tuple[str, ...], ...]
-    low: str = "\x20"
+    low: str = FIRST
     high: str = LAST
 
     def scope(self, family: str) -> tuple[str, ...]:

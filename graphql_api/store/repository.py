@@ -24,7 +24,9 @@ from graphql_api.store.writes import Condition, Put, Update, Write
 
 E = TypeVar("E", bound=Entity)
 T = TypeVar("T")
-MAX_CONTENTION = 8  # tries of a write whose caller named no version
+# Tries of a write whose caller named no version. A try fails only because another writer's succeeded, so
+# this many writers of one entity at once all come through.
+MAX_CONTENTION = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +168,15 @@ class Repository:
         """Apply `change`, a pure function of the entity's present state, as its next version.
 
         With an expected version a newer state is a ConflictError carrying it; without one the change
-        is applied again to the newer state. A change that changes nothing writes nothing.
+        is applied again to the newer state. A change that changes nothing leaves its mark at most.
         """
         for _ in range(MAX_CONTENTION):
             if expected_version not in (None, entity.version):
                 raise StaleError(entity)
             changed = change(entity)
             if changed == entity:
+                if records := mark.record([entity.uid]):
+                    await self.table.commit(records)
                 return entity
             updated = self.stamped(changed)
             try:
@@ -211,8 +215,6 @@ def _stale(cls: type[Entity], item: Item | None) -> Exception:
 
 async def together(calls: Iterable[Awaitable[T]]) -> list[T]:
     """All results in order; the first failure is raised only when every call has ended."""
-    results = await asyncio.gather(*calls, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return cast("list[T]", results)
+    futures = [asyncio.ensure_future(call) for call in calls]
+    await asyncio.gather(*futures, return_exceptions=True)
+    return [future.result() for future in futures]

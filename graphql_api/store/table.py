@@ -31,6 +31,10 @@ _BUSY = frozenset(
         "ThrottlingException",
     }
 )
+# A transaction holds the item, or is still at work under the same token; the SDK does not wait for either.
+_CONFLICTS = frozenset(
+    {"ReplicatedWriteConflictException", "TransactionConflictException", "TransactionInProgressException"}
+)
 # Reasons for which a cancelled transaction is tried again as it is; the SDK never does (1 attempt).
 _TRANSIENT = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
@@ -59,6 +63,7 @@ class Table:
         found: dict[Key, Item] = {}
         pending = [key_attributes(key) for key in keys]
         for attempt in range(MAX_ATTEMPTS):
+            await self._back_off(attempt)
             request = {"Keys": pending, "ConsistentRead": consistent}
             answer = await self._call(
                 self._database.client.batch_get_item, RequestItems={self._database.table_name: request}
@@ -69,7 +74,6 @@ class Table:
             if not unread:
                 return found
             pending = unread["Keys"]
-            await self._back_off(attempt)
         raise StoreBusyError
 
     async def query(self, index: Index, partition: str, low: str, high: str, limit: int) -> list[Item]:
@@ -77,7 +81,7 @@ class Table:
 
         DynamoDB ends a page at 1 MB, so a long page can take further calls.
         """
-        keys, items = index.value, list[Item]()
+        keys, items, start = index.value, list[Item](), dict[str, Any]()
         while len(items) < limit:
             answer = await self._call(
                 self._database.client.query,
@@ -91,49 +95,60 @@ class Table:
                     ":high": {"S": high},
                 },
                 Limit=limit - len(items),
-                **({"ExclusiveStartKey": start} if (start := _last_key(items, index)) else {}),
+                **start,
             )
             items += answer["Items"]
             if "LastEvaluatedKey" not in answer:
                 break
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
         return items
 
     async def commit(self, writes: Sequence[Write]) -> None:
         """Apply all writes or none; a single one costs half of what a transaction does.
 
-        The first write whose condition fails decides the error. Transient conflicts are retried
-        with the same token, so a commit whose answer was lost still has one effect.
+        The first write whose condition fails decides the error. A conflict with another transaction is
+        retried, with the same token, so a commit whose answer was lost still has one effect.
         """
-        if len(writes) == 1:
-            await self._commit_one(writes[0])
-            return
-        requests = [write.request(self._database.table_name) for write in writes]
         token = str(uuid.uuid4())
         for attempt in range(MAX_ATTEMPTS):
+            await self._back_off(attempt)
             try:
-                await self._call(
-                    self._database.client.transact_write_items,
-                    TransactItems=[{action: parameters} for action, parameters in requests],
-                    ClientRequestToken=token,
-                )
+                if len(writes) == 1:
+                    await self._write(writes[0])
+                else:
+                    await self._transact(writes, token)
             except ClientError as error:
-                _raise_condition_failure(error, writes)
+                if not _is_conflict(error):
+                    raise
             else:
                 return
-            await self._back_off(attempt)
         raise StoreBusyError
 
-    async def _commit_one(self, write: Write) -> None:
+    async def _write(self, write: Write) -> None:
         action, parameters = write.request(self._database.table_name)
         client = self._database.client
-        calls = {"Put": client.put_item, "Update": client.update_item, "Delete": client.delete_item}
+        operation = {"Put": client.put_item, "Update": client.update_item}[action]
         try:
-            await self._call(calls[action], **parameters)
+            await self._call(operation, **parameters)
         except client.exceptions.ConditionalCheckFailedException as error:
             standing = error.response.get("Item")
             # The SDK repeats a write whose answer was lost; the repetition finds its own effect.
             if standing is None or not write.applied_in(standing):
                 raise write.on_failure(standing) from None
+
+    async def _transact(self, writes: Sequence[Write], token: str) -> None:
+        requests = [write.request(self._database.table_name) for write in writes]
+        try:
+            await self._call(
+                self._database.client.transact_write_items,
+                TransactItems=[{action: parameters} for action, parameters in requests],
+                ClientRequestToken=token,
+            )
+        except ClientError as error:
+            for write, reason in zip(writes, _reasons(error), strict=False):
+                if reason["Code"] == "ConditionalCheckFailed":
+                    raise write.on_failure(reason.get("Item")) from None
+            raise
 
     async def _call(self, operation: Callable[..., Awaitable[Any]], **parameters: Any) -> Any:
         self._deadline.require()
@@ -142,7 +157,7 @@ class Table:
             async with asyncio.timeout(self._deadline.remaining()):
                 return await operation(**parameters)
         except ClientError as error:
-            if _code(error) in _BUSY:
+            if _is_busy(error):
                 raise StoreBusyError from error
             raise
         except (HTTPClientError, EndpointError, TimeoutError) as error:
@@ -151,29 +166,29 @@ class Table:
             PRINCIPAL.reset(token)
 
     async def _back_off(self, attempt: int) -> None:
-        delay = random.uniform(0, min(MAX_DELAY, BASE_DELAY * 2**attempt))  # noqa: S311 - jitter, not a secret
-        self._deadline.require(delay)
-        await asyncio.sleep(delay)
-
-
-def _last_key(items: Sequence[Item], index: Index) -> Mapping[str, Any]:
-    if not items:
-        return {}
-    return {name: items[-1][name] for name in (PARTITION, SORT, *index.value)}
+        """Wait before every attempt but the first."""
+        if attempt > 0:
+            longest = min(MAX_DELAY, BASE_DELAY * 2 ** (attempt - 1))
+            delay = random.uniform(0, longest)  # noqa: S311 - jitter, not a secret
+            self._deadline.require(delay)
+            await asyncio.sleep(delay)
 
 
 def _code(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
 
 
-def _raise_condition_failure(error: ClientError, writes: Sequence[Write]) -> None:
-    """Raise what a cancelled transaction means; return when it may be tried again as it is."""
-    if _code(error) == "TransactionInProgressException":
-        return
-    reasons = cast("Sequence[Mapping[str, Any]]", error.response.get("CancellationReasons", ()))
-    for write, reason in zip(writes, reasons, strict=False):
-        if reason["Code"] == "ConditionalCheckFailed":
-            raise write.on_failure(reason.get("Item")) from None
-    codes = {reason["Code"] for reason in reasons} - {"None"}
-    if not codes or not codes <= _TRANSIENT:
-        raise error
+def _reasons(error: ClientError) -> Sequence[Mapping[str, Any]]:
+    """Why each member of a cancelled transaction failed, in their order."""
+    return cast("Sequence[Mapping[str, Any]]", error.response.get("CancellationReasons", ()))
+
+
+def _is_busy(error: ClientError) -> bool:
+    # What stands before DynamoDB can answer 502 to 504 with a page that names no code.
+    return _code(error) in _BUSY or error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
+
+
+def _is_conflict(error: ClientError) -> bool:
+    """Whether another writer was in the way, so that the very same commit may be tried again."""
+    codes = {reason["Code"] for reason in _reasons(error)} - {"None"}
+    return _code(error) in _CONFLICTS or (bool(codes) and codes <= _TRANSIENT)

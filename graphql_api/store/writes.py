@@ -88,22 +88,6 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
-class Delete:
-    """Remove an item."""
-
-    key: Key
-    condition: Condition
-    on_failure: OnFailure
-
-    def request(self, table_name: str) -> tuple[str, dict[str, Any]]:
-        parameters = {"TableName": table_name, "Key": key_attributes(self.key)}
-        return "Delete", parameters | _condition(self.condition)
-
-    def applied_in(self, standing: Item) -> bool:
-        return False
-
-
-@dataclass(frozen=True, slots=True)
 class Check:
     """Write nothing, but let the commit fail unless the item is as expected."""
 

@@ -1,14 +1,13 @@
 """Which writes and batches the store relies on, asked of the engine that the suite runs on."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from graphql_api.store.schema import Index
-from tests.engines import Engine, start_engine
 from tests.store.engine_table import Table, key, open_table, wire
 
 
@@ -16,15 +15,9 @@ def error(failure: pytest.ExceptionInfo[ClientError]) -> str:
     return failure.value.response.get("Error", {}).get("Code", "")
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with start_engine() as started:
-        yield started
-
-
 @pytest.fixture
-async def table(engine: Engine) -> AsyncIterator[Table]:
-    async with open_table(engine.endpoint) as opened:
+async def table(engine_endpoint: str) -> AsyncIterator[Table]:
+    async with open_table(engine_endpoint) as opened:
         yield opened
 
 

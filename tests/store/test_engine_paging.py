@@ -1,11 +1,10 @@
 """Where a Query may start and in which order it answers, asked of the engine that the suite runs on."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
 from graphql_api.store.schema import Index
-from tests.engines import Engine, start_engine
 from tests.store.engine_table import Table, key, open_table
 
 INDEX = Index.BY_POSITION
@@ -20,15 +19,9 @@ RANGES: dict[str, tuple[str, list[str]]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with start_engine() as started:
-        yield started
-
-
 @pytest.fixture
-async def table(engine: Engine) -> AsyncIterator[Table]:
-    async with open_table(engine.endpoint) as opened:
+async def table(engine_endpoint: str) -> AsyncIterator[Table]:
+    async with open_table(engine_endpoint) as opened:
         yield opened
 
 

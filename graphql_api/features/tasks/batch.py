@@ -1,6 +1,5 @@
 """Many tasks in one call: each row stands or falls by itself, and a repeated call adds nothing."""
 
-import asyncio
 from collections.abc import Sequence
 
 from graphql_api.context import Info
@@ -10,11 +9,11 @@ from graphql_api.features.tasks.inputs import CreateTaskPayload, CreateTasksInpu
 from graphql_api.features.tasks.rules import new_task
 from graphql_api.features.tasks.task import Task
 from graphql_api.results import Problem, problem_of
-from graphql_api.store.idempotency import AlreadyDoneError, Mark
+from graphql_api.store.idempotency import UNMARKED, AlreadyDoneError, Mark
 from graphql_api.store.repository import Repository, together
 
 MAX_ROWS = 100
-# A transaction takes 100 items and 4 MB; fifty tasks of the largest size and a record stay inside both.
+# A transaction takes 100 items, of which one is the record; 4 MB are out of reach of a request of 256 KB.
 ROWS_PER_COMMIT = 50
 REFUSED = ""
 
@@ -29,12 +28,14 @@ async def create_all(info: Info, payload: CreateTasksInput) -> list[RowResult]:
         raise InvalidInputError(f"1 to {MAX_ROWS} tasks at once.", "tasks")
     repository = info.context.repository
     mark, fresh = mark_of(repository, info, payload), repository.fresh()
-    drafts = await asyncio.gather(*(_draft(fresh, row) for row in payload.tasks))
-    parts = (
-        _create_part(repository, drafts[start : start + ROWS_PER_COMMIT], mark.part(start))
-        for start in range(0, len(drafts), ROWS_PER_COMMIT)
-    )
-    return [result for part in await together(parts) for result in part]
+    drafts = await together(_draft(fresh, row) for row in payload.tasks)
+    results = list[RowResult]()
+    # Without a key nothing could be continued: all rows stand or fall together then, as 100 items allow.
+    rows = MAX_ROWS if mark is UNMARKED else ROWS_PER_COMMIT
+    # One after the other: the first record decides whether the key is new before any other row is written.
+    for start in range(0, len(drafts), rows):
+        results += await _create_part(repository, drafts[start : start + rows], mark.part(start))
+    return results
 
 
 async def _draft(fresh: Repository, row: TaskRowInput) -> Task | ApiError:
@@ -53,9 +54,9 @@ async def _create_part(
     uids = [draft.uid if isinstance(draft, Task) else REFUSED for draft in drafts]
     try:
         await mark.require_new(repository.table)
-        if tasks:
-            writes = [repository.put(task) for task in tasks]
-            await repository.commit(*mark.record(uids), *writes, leaves=tasks)
+        writes = [*mark.record(uids), *map(repository.put, tasks)]
+        if writes:
+            await repository.commit(*writes, leaves=tasks)
     except AlreadyDoneError as done:
         return await _replayed(repository.fresh(), drafts, done.uids)
     return [_result(draft) for draft in drafts]

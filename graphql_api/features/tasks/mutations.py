@@ -32,7 +32,10 @@ from graphql_api.features.tasks.task import Task
 
 @strawberry.type
 class TaskMutation:
-    @strawberry.mutation(permission_classes=[at_least(Role.MEMBER)])
+    @strawberry.mutation(
+        description="Add a task at the end of a project's board.",
+        permission_classes=[at_least(Role.MEMBER)],
+    )
     async def create_task(self, info: Info, input: CreateTaskInput) -> CreateTaskResult | None:
         task = await once(info.context.repository, info, input, Task, rules.create)
         return CreateTaskPayload(task=task)
@@ -44,7 +47,10 @@ class TaskMutation:
     async def create_tasks(self, info: Info, input: CreateTasksInput) -> CreateTasksResult | None:
         return CreateTasksPayload(results=await batch.create_all(info, input))
 
-    @strawberry.mutation(permission_classes=[at_least(Role.MEMBER)])
+    @strawberry.mutation(
+        description="Change what a task says, whose it is, or its project.",
+        permission_classes=[at_least(Role.MEMBER)],
+    )
     async def update_task(self, info: Info, input: UpdateTaskInput) -> UpdateTaskResult | None:
         task = await once(info.context.repository, info, input, Task, rules.update)
         return UpdateTaskPayload(task=task)

@@ -16,17 +16,18 @@ from graphql_api.task_lists import TaskFilter, TaskOrder, Whose, read_tasks
 def _whose(wanted: TaskFilter | None) -> Whose:
     if wanted is None:
         return Whose()
-    if wanted.project_id and wanted.assignee_id:
+    project, assignee = wanted.project_id, wanted.assignee_id
+    if project is not None and assignee is not None:
         raise InvalidInputError("Give projectId or assigneeId, not both.", "filter")
     return Whose(
-        project_uid=uid_of(Project, wanted.project_id) if wanted.project_id else None,
-        assignee_uid=uid_of(User, wanted.assignee_id) if wanted.assignee_id else None,
+        project_uid=None if project is None else uid_of(Project, project),
+        assignee_uid=None if assignee is None else uid_of(User, assignee),
     )
 
 
 @strawberry.type
 class TaskQuery:
-    @strawberry.field(permission_classes=[at_least(Role.VIEWER)])
+    @strawberry.field(description="One task, by its id.", permission_classes=[at_least(Role.VIEWER)])
     async def task(self, info: Info, id: strawberry.ID) -> Task | None:
         return await info.context.repository.get(Task, uid_of(Task, id))
 

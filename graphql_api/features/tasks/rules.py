@@ -34,7 +34,7 @@ MAX_POSITION = 200  # some 900 insertions behind one and the same task
 async def new_task(fresh: Repository, row: CreateTaskInput | TaskRowInput) -> Task:
     """The task a row describes, stamped but not stored: everything it names is read in one batch."""
     project_uid = uid_of(Project, row.project_id)
-    assignee_uid = uid_of(User, row.assignee_id) if row.assignee_id else None
+    assignee_uid = None if row.assignee_id is None else uid_of(User, row.assignee_id)
     workflow, _, _ = await _all_of(
         fresh.get(Workflow, WORKFLOW_UID),
         _open_project(fresh, project_uid),
@@ -69,7 +69,7 @@ async def update(repository: Repository, payload: UpdateTaskInput, mark: Mark) -
         description=(payload.description, lambda given: inputs.optional_text(given, "description")),
         due_on=(payload.due_on, lambda given: given),
         priority=(payload.priority, lambda given: given),
-        assignee_uid=(payload.assignee_id, lambda given: uid_of(User, given) if given else None),
+        assignee_uid=(payload.assignee_id, lambda given: None if given is None else uid_of(User, given)),
     )
     task, _, _ = await _all_of(
         fresh.get(Task, uid_of(Task, payload.id)),
@@ -121,15 +121,12 @@ async def restore(repository: Repository, payload: RestoreTaskInput, mark: Mark)
     task = await repository.fresh().find(Task, uid_of(Task, payload.id))
     if task is None:
         raise NotFoundError(Task.noun)
-    if task.deleted_at is None:
-        return task
-    if task.deleted_at + RESTORABLE_FOR <= repository.stamp.now():
+    if task.deleted_at is not None and task.deleted_at + RESTORABLE_FOR <= repository.stamp.now():
         raise NotFoundError(Task.noun)
-    await _open_project(repository.fresh(), task.project_uid)
     return await repository.update(
         task,
         lambda now: dataclasses.replace(now, deleted_at=None),
-        expected_version=task.version,
+        expected_version=None,
         mark=mark,
     )
 
@@ -153,7 +150,7 @@ async def _assignable(fresh: Repository, uid: str | None) -> User | None:
 
 
 async def _neighbour(fresh: Repository, given: str | None) -> Task | None:
-    return await fresh.get(Task, uid_of(Task, given)) if given else None
+    return None if given is None else await fresh.get(Task, uid_of(Task, given))
 
 
 async def _position_after(repository: Repository, task: Task, neighbour: Task | None) -> str:

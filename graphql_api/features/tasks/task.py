@@ -76,7 +76,7 @@ class Task(Node, Entity):
     @strawberry.field(permission_classes=[at_least(Role.VIEWER)])
     async def project(self, info: Info) -> Project:
         project = await info.context.repository.find(Project, self.project_uid)
-        assert project is not None, "projects are deleted softly, and only when empty"
+        assert project is not None, "a deleted project leaves its item for good"
         return project
 
     @strawberry.field(permission_classes=[at_least(Role.VIEWER)])

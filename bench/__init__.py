@@ -1,0 +1,1 @@
+"""What a request costs: CPU against a bare handler and stock Strawberry, and DynamoDB calls."""

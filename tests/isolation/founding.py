@@ -1,0 +1,67 @@
+"""Two tenants set up through the product, once for each pair; each run starts from a copy of what that left."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from graphql_api.auth.identity import Role
+from tests.isolation.arguments import LISTS
+from tests.isolation.documents import document
+from tests.isolation.party import Party
+from tests.isolation.sources import OWN_SALTS, Sources, predicted_uid
+from tests.world import OPERATOR, Caller, World
+
+# Of the same people in both tenants; the founders are two.
+ROLES = (("ADMIN", "MANAGER", "VIEWER"), ("ADMIN", "VIEWER", "MEMBER"))
+
+# pk and sk of every row, and the row.
+Rows = dict[tuple[str, str], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Founding:
+    """What is in the table, what has been given out, and what the parties know."""
+
+    rows: Rows
+    made: Counter[str | None]
+    salts: dict[str | None, int]
+    parties: tuple[Party, Party]
+
+
+async def found(world: World, sources: Sources, party: Party) -> None:
+    """The tenant, its administrator and three more people."""
+    founded = await world.as_(None, Role.PLATFORM, OPERATOR).mutate(
+        "onboardTenant",
+        "adminSubject",
+        slug=party.slug,
+        name=f"Registered {party.registered}",
+        adminEmail=f"admin@{party.slug}.example",
+        adminName=f"{party.canary} Admin",
+    )
+    party.people.append(Caller(party.slug, Role.ADMIN, founded["adminSubject"]))
+    for number, role in enumerate(ROLES[party.number], 1):
+        name, email = f"{party.canary} {role}", f"person-{number}@same.example"
+        invited = await _admin(world, party).mutate(
+            "inviteUser", "user { id }", name=name, email=email, role=role
+        )
+        party.learn("inviteUser", {}, invited)
+        # The token claims the most: that the record allows less is for the product to know.
+        party.people.append(Caller(party.slug, Role.ADMIN, predicted_uid(number, sources.salts[party.slug])))
+
+
+async def furnish(world: World, sources: Sources, party: Party, *, same_uids: bool) -> None:
+    """A first project with a task and a comment; from here on ids can be the tenant's own."""
+    if not same_uids:
+        sources.salts[party.slug] = OWN_SALTS[party.number]
+    admin, text = _admin(world, party), party.canary
+    project = await admin.mutate("createProject", "project { id }", name=text)
+    task = await admin.mutate("createTask", "task { id }", projectId=project["project"]["id"], title=text)
+    comment = await admin.mutate("addComment", "comment { id }", taskId=task["task"]["id"], body=text)
+    for made in (project, task, comment):
+        party.learn("", {}, made)
+    for root in LISTS:
+        party.learn(root, {"first": 1}, await admin.data(document(root), first=1))
+
+
+def _admin(world: World, party: Party) -> World:
+    return world.as_(party.slug, Role.ADMIN, party.people[0].subject)

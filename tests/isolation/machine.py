@@ -1,0 +1,171 @@
+"""Two tenants at random work, judged after every request; Hypothesis looks for the order that goes wrong."""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from graphql_api.auth.identity import Role
+from tests.asgi import Reply
+from tests.isolation.arguments import Drawing
+from tests.isolation.documents import roots
+from tests.isolation.judge import Judge, ids_in
+from tests.isolation.party import PAIRS, REMEMBERED, IsolationError, Party, Pick, plain
+from tests.isolation.request import Request
+from tests.isolation.stage import Plant, Stage
+from tests.world import Caller
+
+NOBODY = Caller()
+OPERATIONS = ("onboardTenant", "suspendTenant", "reactivateTenant", "tenants")
+LATECOMERS = ("late-1", "late-10")
+
+
+# A step is drawn as a number, and everything in it follows from the number: what is rare in a step is as rare
+# as it is meant to be, and a shrunk run still has fewer steps.
+choices = st.integers(0, 2**64)
+# What Hypothesis always tries first, all through a run.
+NOTHING = 0
+
+
+def picking(choice: int) -> Pick:
+    return Random(choice).choice  # noqa: S311 - a run must be repeatable, not secret
+
+
+class TwoTenants(RuleBasedStateMachine):
+    """`exercised` counts the requests for each root field over all runs."""
+
+    def __init__(
+        self,
+        runner: asyncio.Runner,
+        endpoint: str,
+        exercised: Counter[str],
+        plant: Plant | None = None,
+    ) -> None:
+        super().__init__()
+        self._runner = runner
+        self._endpoint = endpoint
+        self._exercised = exercised
+        self._plant = plant
+        self._sent: Counter[str] = Counter()
+        self._past: defaultdict[str, list[Request]] = defaultdict(list)
+        self._stage: Stage | None = None
+
+    @initialize(choice=choices)
+    def found_two_tenants(self, choice: int) -> None:
+        pick = picking(choice)
+        slugs, same_uids = pick(PAIRS), pick((False, False, True))
+        stage = Stage(self._endpoint, slugs, same_uids=same_uids)
+        self._stage = stage
+        self._runner.run(stage.open(self._plant))
+        self._judge = Judge(stage, self._runner.run(stage.rows()))
+        stage.log.lines.clear()
+
+    @rule(choice=choices)
+    def one_works(self, choice: int) -> None:
+        if choice == NOTHING:
+            return
+        pick = picking(choice)
+        party = pick((*self.stage.parties * 4, self.stage.operator))
+        self._runner.run(self._serve((party, *self._draw(pick, party))))
+
+    @rule(choice=choices)
+    def both_work_at_once(self, choice: int) -> None:
+        if choice == NOTHING:
+            return
+        pick = picking(choice)
+        drawn = [(party, *self._draw(pick, party)) for party in self.stage.parties]
+        self._runner.run(self._serve(*drawn))
+
+    def teardown(self) -> None:
+        if self._stage is None:
+            return
+        stage = self._stage
+        self._runner.run(stage.close())
+        if self._plant is None:
+            assert not stage.world.guard.refused
+            assert "Scan" not in stage.world.guard.operations
+
+    @property
+    def stage(self) -> Stage:
+        assert self._stage is not None
+        return self._stage
+
+    def _draw(self, pick: Pick, party: Party) -> tuple[Caller, Request]:
+        stage = self.stage
+        if party is stage.operator:
+            slugs = (*LATECOMERS, *(each.slug for each in stage.parties))
+            drawing = Drawing(pick, party, pick(stage.parties), slugs=slugs)
+            return party.people[0], drawing.request(pick((*OPERATIONS * 6, *roots())))
+        other = stage.other(party)
+        if (past := self._past[party.slug]) and pick((False,) * 9 + (True,)):
+            request = pick(past)
+        else:
+            taken = ids_in(self._judge.rows, party.slug)
+            request = Drawing(pick, party, other, taken=taken).request()
+        # Somebody whom the other tenant knows, with a token for this one.
+        stranger = Caller(party.slug, Role.ADMIN, other.people[0].subject)
+        return pick((*party.people[1:2] * 6, *party.people * 2, stranger, NOBODY)), request
+
+    async def _serve(self, *drawn: tuple[Party, Caller, Request]) -> None:
+        replies = await asyncio.gather(*(self._send(*each) for each in drawn))
+        for (_, caller, request), reply in zip(drawn, replies, strict=True):
+            if request.foreign:
+                await self._require_indifference(caller, request, reply)
+        self._judge.stored(await self.stage.rows(), *(party for party, _, _ in drawn))
+        for each, reply in zip(drawn, replies, strict=True):
+            self._hear(*each, reply)
+
+    async def _send(self, party: Party, caller: Caller, request: Request) -> Reply:
+        # Both number their requests alike.
+        self._sent[party.slug] += 1
+        self._exercised[request.root] += 1
+        if not request.foreign and (request.arguments.get("input") or {}).get("idempotencyKey"):
+            self._past[party.slug] = [*self._past[party.slug], request][-REMEMBERED:]
+        return await self.stage.send(caller, request, f"request-{self._sent[party.slug]:04}")
+
+    async def _require_indifference(self, caller: Caller, request: Request, reply: Reply) -> None:
+        """What names another tenant's thing is answered as if there were no such thing."""
+        plainly = await self.stage.send(
+            caller, request.with_stand_ins(), reply.headers["x-request-id"], seconds=0
+        )
+        if verdict(request, reply) != verdict(request, plainly):
+            raise IsolationError(f"{plain(request.arguments)} is told from what never was: {reply} {plainly}")
+
+    def _hear(self, party: Party, caller: Caller, request: Request, reply: Reply) -> None:
+        self._judge.heard(party, caller, request, reply)
+        self._judge.logged(party)
+        self.stage.log.lines = [line for line in self.stage.log.lines if line[0] != caller.tenant]
+        if caller in party.people:
+            party.learn(request.root, request.arguments, reply.json().get("data"))
+
+
+def run_two_tenants(machine: Callable[[], TwoTenants], *, shrink: bool = True) -> None:
+    """Search with a seeded machine. Raises what its judge raises, after printing the steps that led there."""
+    bounds = settings(
+        max_examples=2,
+        stateful_step_count=30,
+        database=None,
+        deadline=None,
+        report_multiple_bugs=False,
+        phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+        suppress_health_check=[*HealthCheck],
+    )
+    run_state_machine_as_test(machine, settings=bounds)
+
+
+def verdict(request: Request, reply: Reply) -> Any:
+    """What there is to compare of two answers: everything, but for new things in a batch their kind alone."""
+    if request.root == "createTasks":
+        result = (reply.json().get("data") or {}).get("result") or {}
+        if "results" in result:
+            return [each.get("message", each["__typename"]) for each in result["results"]]
+    body = reply.body.decode()
+    for foreign, stand_in in request.foreign.items():
+        # An answer may repeat what it was asked.
+        body = body.replace(stand_in, foreign)
+    return reply.status, body

@@ -1,0 +1,211 @@
+"""The matrix of fields and roles, `permissions.md`, held against the API itself."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import (
+    GraphQLArgument,
+    GraphQLField,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    get_named_type,
+)
+
+from graphql_api.auth.identity import Role
+from graphql_api.auth.permissions import RolePermission
+from graphql_api.operations.execution import graphql_schema
+from graphql_api.relay import parse_global_id
+from graphql_api.schema import build_schema
+from tests.features.builders import done
+from tests.security.permission_requests import CANARY, PATHS, REQUESTS, Stock
+from tests.world import MEMBERS, Answer, World, found, open_world
+
+OWN, OTHER = "Things of the caller's own tenant", "Things of another tenant"
+SCHEMA = graphql_schema(build_schema())
+ROOTS = (SCHEMA.query_type, SCHEMA.mutation_type)
+# Arguments that can name something of another tenant, besides all of type ID.
+NAMING = {"after", "email", "slug"}
+# Computed from an object that the caller already has.
+HARMLESS = {"Node.id", "Tenant.slug", "TenantRegistration.slug"}
+
+
+def tables() -> dict[str, dict[str, dict[str, str]]]:
+    """Heading -> row -> kind of caller -> verdict."""
+    text = Path(__file__).with_name("permissions.md").read_text()
+    return {part.partition("\n")[0]: dict(_rows(part)) for part in text.split("\n## ")[1:]}
+
+
+def _rows(part: str) -> Iterator[tuple[str, dict[str, str]]]:
+    lines = [line.strip("|").split("|") for line in part.splitlines() if line.startswith("|")]
+    (_, *callers), _, *rows = ([cell.strip() for cell in line] for line in lines)
+    for name, *verdicts in rows:
+        yield name.replace("`", ""), dict(zip(callers, verdicts, strict=True))
+
+
+MATRIX = tables()
+
+
+def bare(row: str) -> str:
+    """The field of a row, without the words that tell its requests apart."""
+    return row.partition(" (")[0]
+
+
+def root_fields() -> dict[str, GraphQLField]:
+    return {f"{root.name}.{name}": field for root in ROOTS if root for name, field in root.fields.items()}
+
+
+def resolved_fields() -> dict[str, GraphQLField]:
+    """The fields of object types that run code of ours, under the class that declares them."""
+    kinds = [kind for kind in SCHEMA.type_map.values() if isinstance(kind, GraphQLObjectType)]
+    fields = dict[str, GraphQLField]()
+    for kind in kinds:
+        for name, field in kind.fields.items():
+            declared = field.extensions.get("strawberry-definition")
+            if kind not in ROOTS and declared is not None and declared.base_resolver is not None:
+                fields[f"{declared.origin.__name__}.{name}"] = field
+    return fields
+
+
+def names_something(name: str, argument: GraphQLArgument | GraphQLInputField) -> bool:
+    kind = get_named_type(argument.type)
+    if isinstance(kind, GraphQLInputObjectType):
+        return any(names_something(*member) for member in kind.fields.items())
+    return kind.name == "ID" or name in NAMING
+
+
+def can_reach_out(row: str) -> bool:
+    """Whether a request can name another tenant's things: in its arguments, or in those of a node's field."""
+    if field := root_fields().get(row):
+        return any(names_something(*argument) for argument in field.args.items())
+    kind = SCHEMA.type_map[row.partition(".")[0]]
+    return kind.name == "Node" or any(one.name == "Node" for one in getattr(kind, "interfaces", ()))
+
+
+def test_every_field_has_a_row_and_a_request_and_nothing_else_has() -> None:
+    fields = root_fields().keys() | resolved_fields().keys()
+
+    assert {bare(row) for row in MATRIX[OWN]} == fields
+    assert MATRIX[OWN].keys() == REQUESTS.keys()
+    assert {bare(row) for row in MATRIX[OTHER]} == set(filter(can_reach_out, fields))
+    assert MATRIX[OTHER].keys() <= REQUESTS.keys()
+
+
+def test_every_request_asks_for_the_field_of_its_row() -> None:
+    for row, request in REQUESTS.items():
+        assert f"{bare(row).partition('.')[2]}" in request
+
+
+def test_every_field_that_reads_or_writes_names_the_role_it_needs() -> None:
+    fields = root_fields() | resolved_fields()
+    for name, field in fields.items():
+        permissions = field.extensions["strawberry-definition"].permission_classes
+        assert any(issubclass(cls, RolePermission) for cls in permissions) == (name not in HARMLESS), name
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Two tenants with the same things, and every kind of caller of the first."""
+
+    own: Stock
+    other: Stock
+    callers: dict[str, World]
+
+    async def verdict(self, row: str, kind: str, stock: Stock) -> tuple[str, Answer]:
+        caller = self.callers[kind]
+        is_author = kind in (Role.MEMBER, Role.MANAGER, Role.ADMIN)
+        # Nobody but an operator can shut a tenant out; it is not one of these two.
+        instead = {"slug": "umbrella"} if kind == Role.PLATFORM else {}
+        selection = await stock.selection(REQUESTS[row], caller if is_author else stock.admin, **instead)
+        operation = "mutation" if row.startswith("Mutation.") else "query"
+        answer = await caller.execute(f"{operation} {{ {selection} }}")
+        return verdict_of(answer), answer
+
+
+def verdict_of(answer: Answer) -> str:
+    leaves = list(_leaves(answer.data))
+    codes = set(answer.codes) | {value for key, value in leaves if key == "code"}
+    if codes:
+        assert len(codes) == 1
+        return codes.pop().lower().replace("_", " ")
+    assert None not in (value for _, value in leaves)
+    return "ok" if leaves else "empty"
+
+
+def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield from _leaves(member, name)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _leaves(entry, key)
+    else:
+        yield key, value
+
+
+@pytest.fixture(scope="module")
+async def stage(engine_endpoint: str) -> AsyncIterator[Stage]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ACCESS_KEY_ID", "test")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        world = await open_world(engine_endpoint)
+    await found(world, "umbrella")
+    own, other = Stock(world, "acme"), Stock(world, "globex")
+    for stock in (own, other):
+        await stock.fill()
+    invited = await done(
+        own.admin, "inviteUser", "user { id }", email="gone@acme.example", name="Gone", role="ADMIN"
+    )
+    await done(own.admin, "suspendUser", "user { id }", id=invited["id"])
+    parsed = parse_global_id(invited["id"])
+    assert parsed is not None
+    members = {role.value: world.as_("acme", role) for role in MEMBERS}
+    operator, suspended = world.as_(None, Role.PLATFORM), world.as_("acme", Role.ADMIN, parsed[1])
+    yield Stage(own, other, {"anonymous": world, **members, "PLATFORM": operator, "suspended": suspended})
+    await world.services.close()
+    assert not world.guard.refused
+    assert "Scan" not in world.guard.operations
+
+
+@pytest.mark.parametrize("row", MATRIX[OWN])
+async def test_each_caller_gets_the_verdict_of_the_matrix(stage: Stage, row: str) -> None:
+    verdicts = {kind: (await stage.verdict(row, kind, stage.own))[0] for kind in stage.callers}
+
+    assert verdicts == MATRIX[OWN][row]
+
+
+@pytest.mark.parametrize("row", MATRIX[OTHER])
+async def test_each_caller_gets_the_verdict_of_the_matrix_on_another_tenants_things(
+    stage: Stage, row: str
+) -> None:
+    answers = {kind: await stage.verdict(row, kind, stage.other) for kind in stage.callers}
+
+    assert {kind: verdict for kind, (verdict, _) in answers.items()} == MATRIX[OTHER][row]
+    assert not [kind for kind, (_, answer) in answers.items() if CANARY.encode() in answer.reply.body]
+
+
+@pytest.mark.parametrize("kind", [*PATHS])
+async def test_every_path_to_one_object_gets_the_same_verdict(stage: Stage, kind: str) -> None:
+    for name, caller in stage.callers.items():
+        wanted = json.dumps(stage.own.things[kind.lower()])
+        for path in PATHS[kind]:
+            answer = await caller.execute(f"{{ {await stage.own.selection(path, stage.own.admin)} }}")
+            assert verdict_of(answer) == MATRIX[OWN]["Query.node"][name]
+            assert (wanted in answer.reply.body.decode()) == (name in MEMBERS)
+
+
+@pytest.mark.parametrize("kind", sorted(PATHS.keys() - {"Workflow"}))  # each tenant's has the same id
+async def test_every_path_to_an_object_of_another_tenant_ends_alike(stage: Stage, kind: str) -> None:
+    """A list of what is not there is empty; everything else is not found."""
+    paths = [path for path in PATHS[kind] if "$" in path]
+    for name, caller in stage.callers.items():
+        expected = MATRIX[OTHER]["Query.node"][name]
+        for path in paths:
+            answer = await caller.execute(f"{{ {await stage.other.selection(path, stage.other.admin)} }}")
+            verdict = verdict_of(answer)
+            assert verdict == expected or (verdict, expected) == ("empty", "not found"), path
+            assert stage.other.things[kind.lower()] not in answer.reply.body.decode()
