@@ -90,6 +90,7 @@ python:
 
 $(READY): requirements/dev.txt | python
 	$(PYTHON) -m venv --clear $(VENV)
+	@echo 'Installing what requirements/dev.txt pins; this takes a minute or two.'
 	$(BIN)/python $(INSTALL) -r $<
 	@touch $@
 

@@ -77,13 +77,11 @@ async def _board(reader: Reader, variables: Mapping[str, str]) -> Any:
     wanted: dict[str, type[Entity]] = {}
     for task in tasks:
         wanted[task.project_uid] = Project
-        wanted.update(dict.fromkeys(task.recent_comment_uids[:3], Comment))
+        wanted |= {recent.uid: Comment for recent in task.recent_comments[:3]}
+        wanted |= {recent.author_uid: User for recent in task.recent_comments[:3]}
         if task.assignee_uid:
             wanted[task.assignee_uid] = User
     near = await reader.load(wanted)
-    authors = {thing.created_by_uid for thing in near.values() if isinstance(thing, Comment)}
-    missing = authors - near.keys()
-    far = near | (await reader.load(dict.fromkeys(missing, User)) if missing else {})
     rows = [
         {
             "id": global_id(Task, task.uid),
@@ -93,7 +91,7 @@ async def _board(reader: Reader, variables: Mapping[str, str]) -> Any:
             "dueOn": task.due_on,
             "project": _named(near[task.project_uid]),
             "assignee": _named(near[task.assignee_uid]) if task.assignee_uid else None,
-            "comments": _comments([near[uid] for uid in task.recent_comment_uids[:3]], far),
+            "comments": _comments([near[recent.uid] for recent in task.recent_comments[:3]], near),
         }
         for task in tasks
     ]

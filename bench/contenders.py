@@ -18,6 +18,7 @@ from strawberry.asgi import GraphQL
 from strawberry.extensions import ParserCache, ValidationCache
 
 from bench import bare
+from graphql_api.app.negotiation import MediaType
 from graphql_api.app.view import GraphQLView
 from graphql_api.auth.identity import Identity
 from graphql_api.auth.middleware import AuthMiddleware
@@ -121,7 +122,12 @@ async def ask(view: ASGIApp, caller: Identity, body: bytes) -> bytes:
         "path": "/graphql",
         "query_string": b"",
         "headers": [(b"content-type", b"application/json"), (b"accept", b"application/json")],
-        "state": {"identity": caller, "request_id": "bench", "deadline": Deadline.after(10)},
+        "state": {
+            "identity": caller,
+            "request_id": "bench",
+            "deadline": Deadline.after(10),
+            "media_type": MediaType.JSON,
+        },
     }
     await view(scope, receive, send)
     return messages[1]["body"]

@@ -53,7 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     printing.set_defaults(run=_schema)
     minting = commands.add_parser("token", help="print a token for the server on this machine")
     minting.add_argument("--tenant", help="slug, such as acme")
-    minting.add_argument("--role", choices=[role.value for role in Role], default=Role.ADMIN.value)
+    minting.add_argument(
+        "--role", type=str.upper, choices=[role.value for role in Role], default=Role.ADMIN.value
+    )
     minting.add_argument("--user", metavar="EMAIL", help="default: a demo user with that role")
     minting.set_defaults(run=_token)
     return parser

@@ -13,6 +13,9 @@ ApiError
 ├── QueryTooComplexError        QUERY_TOO_COMPLEX      the document is over a static bound
 ├── DeadlineExceededError       DEADLINE_EXCEEDED      the request ran out of time; retry it
 └── InternalError               INTERNAL_SERVER_ERROR  our fault; masked for the client
+
+RATE_LIMITED, QUOTA_EXCEEDED and CURSOR_EXPIRED (a change cursor older than the log) are in the contract and
+not answered yet.
 """
 
 from enum import StrEnum

@@ -4,12 +4,13 @@ import re
 import unicodedata
 from collections.abc import Callable
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from strawberry import Some
 
 from graphql_api.errors import InvalidInputError
 
+T = TypeVar("T")
 MAX_LINE, MAX_TEXT, MAX_EMAIL = 200, 10_000, 254  # characters; RFC 5321 §4.5.3.1.3 for the address
 MAX_IDEMPOTENCY_KEY = 255
 MAX_MARKS = 30  # combining marks on one letter (UAX #15 §13); to order a row of them takes quadratic time
@@ -18,14 +19,14 @@ _EMAIL = re.compile(rf"\A[^@\s#\x00-\x1f\x7f]{{1,64}}@{_LABEL}(?:\.{_LABEL})+\Z"
 # Controls, surrogates, and the bidirectional overrides that make text read as something else.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _LINE_BREAK = re.compile("[\t\n\u2028\u2029]")
-# Joiners shape words and emoji; anything else of category Cf only makes two names that look like one.
-_JOINERS = "\u200c\u200d"
+# Joiners, direction marks and tags shape words and emoji; anything else of category Cf only disguises a text.
+_SHAPING = "\u200c\u200d\u200e\u200f\u061c" + "".join(map(chr, range(0xE0020, 0xE0080)))
 
 
 def line(value: str, field: str, *, most: int = MAX_LINE) -> str:
     """One non-empty line of at most `most` characters, trimmed, in NFC."""
     cleaned = text(value, field, most=most)
-    if not cleaned.strip(_JOINERS) or _LINE_BREAK.search(cleaned):
+    if not cleaned.strip(_SHAPING) or _LINE_BREAK.search(cleaned):
         raise InvalidInputError(f"{field} must be one line with something in it.", field)
     if _is_disguised(cleaned):
         raise InvalidInputError(f"{field} has characters that cannot be stored.", field)
@@ -33,7 +34,7 @@ def line(value: str, field: str, *, most: int = MAX_LINE) -> str:
 
 
 def _is_disguised(value: str) -> bool:
-    return any(c not in _JOINERS and unicodedata.category(c) == "Cf" for c in value if not c.isascii())
+    return any(c not in _SHAPING and unicodedata.category(c) == "Cf" for c in value if not c.isascii())
 
 
 def text(value: str, field: str, *, most: int = MAX_TEXT) -> str:
@@ -87,6 +88,13 @@ def idempotency_key(value: str | None) -> str | None:
 def optional_text(value: str | None, field: str, *, most: int = MAX_TEXT) -> str | None:
     """Text, with None for an empty one."""
     return None if value is None else text(value, field, most=most) or None
+
+
+def present(value: T | None, field: str) -> T:
+    """The value of a field that may be left out of a PATCH, and not emptied."""
+    if value is None:
+        raise InvalidInputError(f"{field} cannot be null.", field)
+    return value
 
 
 def patch(**fields: tuple[Some[Any] | None, Callable[[Any], object]]) -> dict[str, Any]:

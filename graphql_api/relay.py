@@ -15,7 +15,7 @@ from graphql_api.store.page import Page
 
 MAX_ID_LENGTH = 512
 # Marks a field that costs a DynamoDB Query for each of its parents.
-READS_A_LIST = {"query": True}
+READS_A_LIST = {"query": 1}
 
 
 @strawberry.interface(description="Anything with an id that `node` can fetch again.")

@@ -84,8 +84,6 @@ class Settings:
                 raise SettingsError(f"{name} must be https, and not on this machine, in production")
         if not all(_is_origin(origin) for origin in self.allowed_origins):
             raise SettingsError("ALLOWED_ORIGINS must be like https://app.example.com in production")
-        if self.dynamodb_endpoint is not None and not self.dynamodb_endpoint.startswith("https://"):
-            raise SettingsError("DYNAMODB_ENDPOINT must be https in production")
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from graphql_api.auth.identity import Role
+from graphql_api.schema import build_schema
 from graphql_api.settings import Profile
 from tests.engines import start_engine
 from tests.world import World, open_world
@@ -19,6 +20,15 @@ def anyio_backend() -> str:
 def engine_endpoint() -> Iterator[str]:
     with start_engine() as engine:
         yield engine.endpoint
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_schema() -> Iterator[None]:
+    """The schema is the same for every world, and building it takes longer than most tests."""
+    schema = build_schema()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("graphql_api.bootstrap.build_schema", lambda: schema)
+        yield
 
 
 @pytest.fixture(autouse=True)

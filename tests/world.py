@@ -20,7 +20,7 @@ from graphql_api.context import RequestContext
 from graphql_api.deadline import Deadline
 from graphql_api.features.tenants import Tenant, TenantRegistration, TenantStatus
 from graphql_api.features.users import User, membership_writes
-from graphql_api.features.workflows import default_workflow
+from graphql_api.features.workflows.workflow import default_workflow
 from graphql_api.settings import Profile, Settings
 from graphql_api.store.client import PRINCIPAL
 from graphql_api.store.provision import create_table

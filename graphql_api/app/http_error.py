@@ -4,7 +4,7 @@ ApiError
 ├── BadRequestError             BAD_REQUEST             400  not a GraphQL request
 ├── MethodNotAllowedError       METHOD_NOT_ALLOWED      405  `extensions.allow` names what is
 ├── NotAcceptableError          NOT_ACCEPTABLE          406  wants neither media type of ours
-├── PayloadTooLargeError        PAYLOAD_TOO_LARGE       413  `extensions.limit` in bytes
+├── PayloadTooLargeError        PAYLOAD_TOO_LARGE       413  of either side; `extensions.limit` in bytes
 └── UnsupportedMediaTypeError   UNSUPPORTED_MEDIA_TYPE  415  the body is not JSON
 """
 

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id and time limit, and the boundary no error crosses unnamed."""
+"""What surrounds every request: its id, its time limit, and the boundary no error crosses unnamed."""
 
 import asyncio
 import logging
@@ -9,6 +9,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from graphql_api.app.negotiation import negotiate
 from graphql_api.app.response import refusal
 from graphql_api.deadline import Deadline
 from graphql_api.errors import ApiError, DeadlineExceededError, InternalError
@@ -21,7 +22,8 @@ _log = logging.getLogger(__name__)
 
 
 class RequestMiddleware:
-    """Gives the request an id (a sane one of the client's is kept) and a deadline; stamps logs and responses.
+    """Gives the request an id (a sane one of the client's is kept), a deadline and the media type its answer
+    is to have, None if the client accepts none of ours; stamps logs and responses.
 
     A door that knows how long it may run has put its own `deadline` into the state; the earlier one holds.
     """
@@ -39,7 +41,8 @@ class RequestMiddleware:
         state = dict(scope.get("state", {}))
         own = Deadline.after(self._seconds)
         deadline = min(own, state.get("deadline", own), key=lambda one: one.at)
-        scope["state"] = {**state, "request_id": request_id, "deadline": deadline}
+        media_type = negotiate(b",".join(_values(scope, b"accept")).decode("latin-1"))
+        scope["state"] = {**state, "request_id": request_id, "deadline": deadline, "media_type": media_type}
 
         async def send_stamped(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -90,7 +93,11 @@ def _as_api_error(error: Exception) -> ApiError:
 
 
 def _request_id(scope: Scope) -> str:
-    given = [value for name, value in scope["headers"] if name == b"x-request-id"]
+    given = _values(scope, b"x-request-id")
     if len(given) == 1 and REQUEST_ID.match(given[0]):
         return given[0].decode("ascii")
     return uuid4().hex
+
+
+def _values(scope: Scope, header: bytes) -> list[bytes]:
+    return [value for name, value in scope["headers"] if name == header]

@@ -13,12 +13,15 @@ class MediaType(StrEnum):
 # JSON first: it wins a tie, and the spec wants it for `*/*` and for a missing header.
 _OFFERED = (MediaType.JSON, MediaType.GRAPHQL)
 _WILDCARDS = ("application/*", "*/*")
+MAX_ACCEPT = 1024  # characters; browsers send 150
 
 
 def negotiate(accept: str | None) -> MediaType | None:
-    """The best offered type by RFC 9110 §12.5.1, None when the client accepts neither."""
+    """The best offered type by RFC 9110 §12.5.1, None when the client accepts neither, or too much."""
     if not accept or not accept.strip():
         return MediaType.JSON
+    if len(accept) > MAX_ACCEPT:
+        return None
     ranges = _parse(accept)
     best: tuple[float, int, MediaType] | None = None
     for offered in _OFFERED:

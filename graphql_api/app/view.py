@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from graphql_api.app.http_error import MethodNotAllowedError, NotAcceptableError
 from graphql_api.app.negotiation import MediaType
 from graphql_api.app.request import from_body, from_query_string
-from graphql_api.app.response import answer, media_type_of
+from graphql_api.app.response import answer
 from graphql_api.auth.identity import Identity
 from graphql_api.deadline import Deadline
 from graphql_api.operations import OperationContext, OperationRequest, OperationResult, Operations
@@ -48,7 +48,7 @@ class GraphQLView:
         if request.method not in ("GET", "POST"):
             raise MethodNotAllowedError("Send queries by GET or POST, mutations by POST.", allow="GET, POST")
         # Before execution: a mutation whose answer nobody can read must not happen.
-        media_type = media_type_of(request)
+        media_type: MediaType | None = request.state.media_type
         if media_type is None:
             raise NotAcceptableError(f"Accept {MediaType.GRAPHQL} or {MediaType.JSON}.")
         if request.method == "GET":

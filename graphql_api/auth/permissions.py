@@ -18,6 +18,8 @@ class RolePermission(BasePermission):
         identity: Identity | None = info.context.identity
         if identity is None:
             raise UnauthenticatedError
+        if identity.role is Role.PLATFORM and self.required is not Role.PLATFORM:
+            raise ForbiddenError("The platform's operators have no access to tenants' data.")
         if not identity.role.covers(self.required):
             self.on_unauthorized()
         return True

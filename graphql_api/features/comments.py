@@ -12,7 +12,7 @@ from graphql_api.auth.permissions import at_least
 from graphql_api.context import Info
 from graphql_api.errors import ConflictError, ForbiddenError
 from graphql_api.feature import Feature, once
-from graphql_api.features.tasks.task import RECENT_COMMENTS, Task, comments_of
+from graphql_api.features.tasks.task import RECENT_COMMENTS, RecentComment, Task, comments_of
 from graphql_api.features.users import User
 from graphql_api.relay import Node, uid_of
 from graphql_api.results import Problem
@@ -85,11 +85,11 @@ UpdateCommentResult = Annotated[UpdateCommentPayload | Problem, strawberry.union
 DeleteCommentResult = Annotated[DeleteCommentPayload | Problem, strawberry.union("DeleteCommentResult")]
 
 
-def _recount(repository: Repository, task: Task, recent: list[str], by: int) -> tuple[Task, Update]:
+def _recount(repository: Repository, task: Task, recent: list[RecentComment], by: int) -> tuple[Task, Update]:
     """The task with another set of comments, and its write: no new version, but guarded all the same."""
     counted = dataclasses.replace(
         task,
-        recent_comment_uids=recent[:RECENT_COMMENTS],
+        recent_comments=recent[:RECENT_COMMENTS],
         comment_count=task.comment_count + by,
         comments_version=task.comments_version + 1,
     )
@@ -117,14 +117,14 @@ async def _commit_with_task(
     raise ConflictError("Too many comments at once; try again.", task)
 
 
-def _with_latest(task: Task, uid: str) -> list[str]:
-    """The task's recent ids with a new one, still the newest of all its comments in order: two comments
-    can be committed in another order than their ids were made in.
+def _with_latest(task: Task, comment: Comment) -> list[RecentComment]:
+    """The task's recent comments with a new one, still the newest of all in order: two comments can be
+    committed in another order than their ids were made in.
     """
-    recent = task.recent_comment_uids
-    if recent and uid < recent[-1] and len(recent) < task.comment_count:
+    recent, latest = task.recent_comments, RecentComment(comment.uid, comment.created_by_uid)
+    if recent and latest < recent[-1] and len(recent) < task.comment_count:
         return recent
-    return sorted([uid, *recent], reverse=True)
+    return sorted([latest, *recent], reverse=True)
 
 
 async def _add(repository: Repository, payload: AddCommentInput, mark: Mark) -> Comment:
@@ -132,7 +132,7 @@ async def _add(repository: Repository, payload: AddCommentInput, mark: Mark) -> 
     comment = repository.new(Comment, task_uid=task.uid, body=inputs.prose(payload.body, "body"))
 
     def writes(now: Task) -> tuple[Task, list[Write]]:
-        counted, recount = _recount(repository, now, _with_latest(now, comment.uid), +1)
+        counted, recount = _recount(repository, now, _with_latest(now, comment), +1)
         return counted, [repository.put(comment), recount]
 
     return await _commit_with_task(repository, task, comment, writes, mark)
@@ -167,7 +167,7 @@ async def _delete(repository: Repository, payload: DeleteCommentInput, mark: Mar
     deleted = repository.stamped(comment, deleted_at=repository.stamp.now())
 
     def writes(now: Task) -> tuple[Task, list[Write]]:
-        recent = [uid for uid in now.recent_comment_uids if uid != comment.uid]
+        recent = [other for other in now.recent_comments if other.uid != comment.uid]
         counted, recount = _recount(repository, now, recent, -1)
         return counted, [repository.change(comment, deleted), recount]
 

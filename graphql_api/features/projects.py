@@ -73,13 +73,13 @@ class CreateProjectInput:
     idempotency_key: str | None = None
 
 
-@strawberry.input(description="Changes to a project; what is left out stays as it is.")
+@strawberry.input(description="Changes to a project; what is left out stays. null empties the description.")
 class UpdateProjectInput:
     id: strawberry.ID
     expected_version: int | None = None
-    name: strawberry.Maybe[str]
+    name: strawberry.Maybe[str | None]
     description: strawberry.Maybe[str | None]
-    archived: strawberry.Maybe[bool]
+    archived: strawberry.Maybe[bool | None]
     idempotency_key: str | None = None
 
 
@@ -122,12 +122,12 @@ async def _create(repository: Repository, payload: CreateProjectInput, mark: Mar
 
 async def _update(repository: Repository, payload: UpdateProjectInput, mark: Mark) -> Project:
     changes = inputs.patch(
-        name=(payload.name, lambda given: inputs.line(given, "name")),
+        name=(payload.name, lambda given: inputs.line(inputs.present(given, "name"), "name")),
         description=(
             payload.description,
             lambda given: inputs.optional_text(given, "description"),
         ),
-        archived=(payload.archived, bool),
+        archived=(payload.archived, lambda given: inputs.present(given, "archived")),
     )
     return await repository.update(
         await repository.fresh().get(Project, uid_of(Project, payload.id)),

@@ -13,7 +13,7 @@ from graphql_api.context import Info
 from graphql_api.errors import ConflictError, InvalidInputError, NotFoundError
 from graphql_api.feature import Feature, once
 from graphql_api.features.users import EmailAddress, User, membership_writes
-from graphql_api.features.workflows import default_workflow
+from graphql_api.features.workflows.workflow import default_workflow
 from graphql_api.relay import READS_A_LIST, Connection, Node, connection, page_size
 from graphql_api.results import Problem
 from graphql_api.store.entity import Entity, Placement
@@ -65,7 +65,7 @@ class TenantRegistration(Entity):
 @strawberry.input(description="Changes to your tenant.")
 class UpdateTenantInput:
     expected_version: int | None = None
-    name: strawberry.Maybe[str]
+    name: strawberry.Maybe[str | None]
     idempotency_key: str | None = None
 
 
@@ -120,7 +120,9 @@ ReactivateTenantResult = Annotated[
 
 
 async def _update(repository: Repository, payload: UpdateTenantInput, mark: Mark) -> Tenant:
-    changes = inputs.patch(name=(payload.name, lambda given: inputs.line(given, "name")))
+    changes = inputs.patch(
+        name=(payload.name, lambda given: inputs.line(inputs.present(given, "name"), "name"))
+    )
     slug = repository.stamp.actor.tenant
     assert slug is not None, "a tenant's repository is its member's"
     return await repository.update(
@@ -270,7 +272,7 @@ class TenantMutation:
         return SuspendTenantPayload(tenant=registration)
 
     @strawberry.mutation(
-        description="Let a suspended tenant in again.",
+        description="Let a suspended tenant in again; takes effect within a minute.",
         permission_classes=[at_least(Role.PLATFORM)],
     )
     async def reactivate_tenant(

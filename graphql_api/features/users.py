@@ -120,6 +120,7 @@ class ReactivateUserInput:
 @strawberry.type
 class InviteUserPayload:
     user: User
+    subject: str = strawberry.field(description="What this person's tokens carry as `sub`.")
 
 
 @strawberry.type
@@ -243,7 +244,7 @@ class UserMutation:
     @strawberry.mutation(description="Add a member.", permission_classes=[at_least(Role.ADMIN)])
     async def invite_user(self, info: Info, input: InviteUserInput) -> InviteUserResult | None:
         user = await once(info.context.repository, info, input, User, _invite)
-        return InviteUserPayload(user=user)
+        return InviteUserPayload(user=user, subject=user.uid)
 
     @strawberry.mutation(
         description="Give a member another role; a lower one takes effect within a minute.",
@@ -262,7 +263,8 @@ class UserMutation:
         return SuspendUserPayload(user=user)
 
     @strawberry.mutation(
-        description="Let a suspended member in again.", permission_classes=[at_least(Role.ADMIN)]
+        description="Let a suspended member in again; takes effect within a minute.",
+        permission_classes=[at_least(Role.ADMIN)],
     )
     async def reactivate_user(self, info: Info, input: ReactivateUserInput) -> ReactivateUserResult | None:
         user = await once(info.context.repository, info, input, User, _reactivate)

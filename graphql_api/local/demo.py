@@ -13,10 +13,10 @@ from graphql_api.context import RequestContext, Sources
 from graphql_api.deadline import Deadline
 from graphql_api.features.comments import Comment
 from graphql_api.features.projects import Project
-from graphql_api.features.tasks.task import RECENT_COMMENTS, Task, TaskPriority
+from graphql_api.features.tasks.task import RECENT_COMMENTS, RecentComment, Task, TaskPriority
 from graphql_api.features.tenants import Tenant, TenantRegistration, TenantStatus
 from graphql_api.features.users import User, membership_writes
-from graphql_api.features.workflows import Workflow, default_workflow
+from graphql_api.features.workflows.workflow import Workflow, default_workflow
 from graphql_api.local import demo_words as words
 from graphql_api.store.entity import Entity
 from graphql_api.store.repository import Repository
@@ -184,14 +184,14 @@ class Story:
         moved = task.moved(state.key, state.category, moved_at)
         comments = list(self._comments(task, moved_at))
         yield from map(self._put, comments)
-        recent = sorted((comment.uid for comment in comments), reverse=True)
+        recent = sorted((RecentComment(c.uid, c.created_by_uid) for c in comments), reverse=True)
         yield self._put(
             dataclasses.replace(
                 moved,
                 version=1 + workflow.states.index(state),
                 updated_at=moved_at,
                 comment_count=len(recent),
-                recent_comment_uids=recent[:RECENT_COMMENTS],
+                recent_comments=recent[:RECENT_COMMENTS],
                 comments_version=len(recent),
             )
         )

@@ -1,6 +1,7 @@
 """The whole system on one machine: engine, table, demo data, HTTP."""
 
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -29,10 +30,14 @@ from graphql_api.store.provision import create_table
 def serve(port: int, *, reset: bool = False, state_dir: Path = STATE_DIR) -> None:
     """Run until interrupted. `DYNAMODB_ENDPOINT` in the environment replaces the embedded engine."""
     telemetry.configure()
+    for chatty in ("uvicorn.error", "aiobotocore.credentials"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     listener = _listen(port)
     installation = Installation.at(state_dir)
     # Uvicorn, once done, raises the signal that stopped it again; SIGTERM must not cut off what ends us.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if reset and os.environ.get("DYNAMODB_ENDPOINT"):
+        raise SystemExit("RESET=1 empties the embedded engine; yours at DYNAMODB_ENDPOINT it leaves alone.")
     with contextlib.suppress(KeyboardInterrupt), _engine(state_dir / "dynamodb", reset=reset) as endpoint:
         installation.announce(endpoint)
         try:

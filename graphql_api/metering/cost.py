@@ -11,8 +11,9 @@ rows, any other list by 10 or its `list_size` (metadata: see `metering.list_size
 branches of an interface or union add up, `@skip` and `@include` count as taken unless a literal decides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from graphql import (
@@ -33,6 +34,7 @@ from graphql_api.metering.list_size import (
     holds_list,
     ids_length,
     is_beyond_embedded,
+    least,
     metadata_of,
     named_type,
     page_size,
@@ -41,6 +43,8 @@ from graphql_api.metering.list_size import (
 
 WRITE_POINTS = 10
 INTROSPECTION_POINTS = 1000  # graphql-core bounds what is inside one; this bounds how many fit an operation.
+
+_Total = tuple[int, int, int]  # points, nodes, queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +90,18 @@ class OperationProfile:
 
 def price(profile: OperationProfile, variables: Variables, limits: Limits) -> Cost:
     """The cost with these raw variables, or QueryTooComplexError; work is linear in the document's steps."""
-    known = {**profile.defaults, **variables}
-    totals: list[tuple[int, int, int]] = []
-    for step in profile.steps:
-        totals.append(_total(step, totals, known))
-    points, nodes, queries = _total(Step(profile.roots), totals, known)
-    enforce("cost", points, limits.max_cost)
-    enforce("nodes", nodes, limits.max_nodes)
-    enforce("queries", queries, limits.max_queries)
+    number = partial(resolve, variables={**profile.defaults, **variables})
+    totals = _totals(profile.steps, number)
+    points, nodes, queries = _enforced(_total(Step(profile.roots), totals, number), limits)
     return Cost(points, nodes, queries, profile.depth)
+
+
+def enforce_least_price(profiles: Iterable[OperationProfile], limits: Limits) -> None:
+    """Raise QueryTooComplexError if one of a document's operations is too expensive with any variables."""
+    totals: Sequence[_Total] = ()
+    for profile in profiles:
+        totals = totals or _totals(profile.steps, least)
+        _enforced(_total(Step(profile.roots), totals, least), limits)
 
 
 def field_step(
@@ -123,8 +130,23 @@ def field_step(
     )
 
 
-def _total(step: Step, totals: Sequence[tuple[int, int, int]], variables: Variables) -> tuple[int, int, int]:
-    size = resolve(step.size, variables)
+def _totals(steps: Iterable[Step], number: Callable[[Size], int]) -> Sequence[_Total]:
+    totals: list[_Total] = []
+    for step in steps:
+        totals.append(_total(step, totals, number))
+    return totals
+
+
+def _enforced(total: _Total, limits: Limits) -> _Total:
+    points, nodes, queries = total
+    enforce("cost", points, limits.max_cost)
+    enforce("nodes", nodes, limits.max_nodes)
+    enforce("queries", queries, limits.max_queries)
+    return total
+
+
+def _total(step: Step, totals: Sequence[_Total], number: Callable[[Size], int]) -> _Total:
+    size = number(step.size)
     points = nodes = queries = 0
     for child in step.children:
         below = totals[child]
@@ -135,7 +157,7 @@ def _total(step: Step, totals: Sequence[tuple[int, int, int]], variables: Variab
     return (
         min(own * step.points + size * points, COUNT_CEILING),
         min(own * step.nodes + size * nodes, COUNT_CEILING),
-        min(resolve(step.queries, variables) + size * queries, COUNT_CEILING),
+        min(number(step.queries) + size * queries, COUNT_CEILING),
     )
 
 
@@ -164,7 +186,11 @@ def _multiplicity(
 def _own_queries(node: FieldNode, size: Size, metadata: Mapping[str, Any]) -> Size:
     if not metadata.get("query"):
         return 0
-    return is_beyond_embedded(node, size, metadata["embedded"]) if "embedded" in metadata else 1
+    return (
+        is_beyond_embedded(node, size, metadata["embedded"])
+        if "embedded" in metadata
+        else int(metadata["query"])
+    )
 
 
 def _is_connection(candidate: GraphQLNamedType | None) -> bool:

@@ -4,7 +4,7 @@ What the schema alone cannot say is put into the metadata of a field, `strawberr
     cost: int        points of one such object instead of 1 (0 for one that is free)
     list_size: int   how many a plain list holds at most; 1 where its parent already counts them, as the
                      results of a batch mutation do
-    query: True      executing the field is a DynamoDB Query of its own
+    query: int       executing the field is this many DynamoDB Queries
     embedded: int    with `query`: the parent item carries this many children; a first page of no more is free
 """
 
@@ -59,6 +59,11 @@ def resolve(size: Size, variables: Variables) -> int:
     return size if isinstance(size, int) else size(variables)
 
 
+def least(size: Size) -> int:
+    """The smallest number it can be, whatever the variables hold."""
+    return size if isinstance(size, int) else 0
+
+
 def page_size(field: GraphQLField, node: FieldNode) -> Size:
     """`first`, clamped: what is out of bounds is refused by its resolver before anything is read."""
     value = argument(node, "first")
@@ -68,9 +73,11 @@ def page_size(field: GraphQLField, node: FieldNode) -> Size:
     return _page(default if value is None else literal(value))
 
 
-def is_beyond_embedded(node: FieldNode, size: Size, embedded: int) -> Callable[[Variables], int]:
+def is_beyond_embedded(node: FieldNode, size: Size, embedded: int) -> Size:
     """1 if the page needs a Query of its own, 0 if the parent carries it."""
-    return partial(_beyond_embedded, argument(node, "after"), size, embedded)
+    after = argument(node, "after")
+    answer = partial(_beyond_embedded, after, size, embedded)
+    return answer if callable(size) or isinstance(after, VariableNode) else answer({})
 
 
 def ids_length(node: FieldNode) -> Size:
@@ -79,9 +86,10 @@ def ids_length(node: FieldNode) -> Size:
     return 1 if value is None else _length(value)
 
 
-def batch_size(field: GraphQLField, node: FieldNode) -> Callable[[Variables], int]:
+def batch_size(field: GraphQLField, node: FieldNode) -> Size:
     """How many writes a mutation asks for: the longest list of rows or of ids in its input."""
-    return partial(_longest, tuple(_batch_lengths(field, node)))
+    lengths = tuple(_batch_lengths(field, node))
+    return partial(_longest, lengths) if any(map(callable, lengths)) else _longest(lengths, {})
 
 
 def argument(node: FieldNode, name: str) -> ValueNode | None:

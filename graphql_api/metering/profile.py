@@ -31,6 +31,7 @@ from graphql import (
 from graphql_api.metering.cost import OperationProfile, Step, field_step
 from graphql_api.metering.limits import COUNT_CEILING, Limits, enforce
 from graphql_api.metering.list_size import literal, named_type
+from graphql_api.metering.overlap import Overlap, of_field, of_selections
 
 
 def profile_document(
@@ -52,6 +53,7 @@ class _Sums(NamedTuple):
     width: int = 0
     nesting: int = 0
     steps: tuple[int, ...] = ()
+    overlap: Overlap = Overlap()
 
 
 class _Profiler:
@@ -65,7 +67,7 @@ class _Profiler:
         self.sums_by_fragment: dict[str, _Sums] = {}
         self.entered: set[str] = set()
         self.steps: list[Step] = []
-        self.level = self.repeats = self.directives = 0
+        self.level = self.comparisons = self.directives = 0
 
     def profiles(self) -> Mapping[str | None, OperationProfile]:
         enforce("operations", len(self.operations), self.limits.max_operations)
@@ -120,11 +122,15 @@ class _Profiler:
         return self._joined(self._selections(node.selection_set, parent, set()))
 
     def _selections(self, node: SelectionSetNode, parent: GraphQLNamedType | None, seen: set[str]) -> _Sums:
-        """The sums of a selection set; `seen` are the response names of the set it belongs to."""
+        """The sums of a selection set; `seen` are the fragments spread in the set it belongs to."""
         self.level += 1
         enforce("nesting", self.level, self.limits.max_nesting)
         parts = [self._selection(selection, parent, seen) for selection in node.selections]
         self.level -= 1
+        overlap = of_selections(part.overlap for part in parts)
+        # Validation enters every inline fragment on its own, and compares its fields there once more.
+        self.comparisons += overlap.comparisons
+        enforce("comparisons", self.comparisons, self.limits.max_comparisons)
         return _Sums(
             depth=max((part.depth for part in parts), default=0),
             fields=min(sum(part.fields for part in parts), COUNT_CEILING),
@@ -132,29 +138,35 @@ class _Profiler:
             width=min(sum(part.width for part in parts), COUNT_CEILING),
             nesting=1 + max((part.nesting for part in parts), default=0),
             steps=tuple(step for part in parts for step in part.steps),
+            overlap=overlap,
         )
 
     def _selection(self, node: SelectionNode, parent: GraphQLNamedType | None, seen: set[str]) -> _Sums:
         self._check_directives(node.directives)
         if isinstance(node, FieldNode):
-            sums = self._field(node, parent, seen)
+            sums = self._field(node, parent)
         elif isinstance(node, InlineFragmentNode):
             condition = node.type_condition
             inner = self.schema.get_type(condition.name.value) if condition else parent
             sums = self._joined(self._selections(node.selection_set, inner, seen))
             sums = sums._replace(fields=sums.fields + 1)
         else:
-            sums = self._named_fragment(cast("FragmentSpreadNode", node).name.value)
-            sums = sums._replace(fields=sums.fields + 1)
+            name = cast("FragmentSpreadNode", node).name.value
+            sums = self._named_fragment(name)
+            # Validation collects a fragment once for a set, however often it is spread there.
+            overlap = Overlap() if name in seen else sums.overlap.as_fragment()
+            sums = sums._replace(fields=sums.fields + 1, overlap=overlap)
+            seen.add(name)
         return sums._replace(steps=()) if _is_ruled_out(node.directives) else sums
 
-    def _field(self, node: FieldNode, parent: GraphQLNamedType | None, seen: set[str]) -> _Sums:
+    def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> _Sums:
         self._check_values(given.value for given in node.arguments or ())
-        self._check_repeats(node.alias.value if node.alias else node.name.value, seen)
+        response_name = node.alias.value if node.alias else node.name.value
         aliases = int(node.alias is not None)
         width = int(node.name.value != "__typename" or aliases)
         if node.selection_set is None:
-            return _Sums(fields=1, aliases=aliases, width=width)
+            overlap = of_field(response_name, Overlap())
+            return _Sums(fields=1, aliases=aliases, width=width, overlap=overlap)
         has_fields = isinstance(parent, GraphQLObjectType | GraphQLInterfaceType)
         field = parent.fields.get(node.name.value) if has_fields else None
         inner = named_type(field) if field else None
@@ -166,6 +178,7 @@ class _Profiler:
             aliases=below.aliases + aliases,
             width=width,
             steps=self._add(field_step(parent, field, node, below.steps, writes=writes)),
+            overlap=of_field(response_name, below.overlap),
         )
 
     def _joined(self, sums: _Sums) -> _Sums:
@@ -175,11 +188,6 @@ class _Profiler:
     def _add(self, step: Step) -> tuple[int, ...]:
         self.steps.append(step)
         return (len(self.steps) - 1,)
-
-    def _check_repeats(self, response_name: str, seen: set[str]) -> None:
-        self.repeats += response_name in seen
-        seen.add(response_name)
-        enforce("repeats", self.repeats, self.limits.max_repeats)
 
     def _check_directives(self, nodes: Sequence[DirectiveNode] | None) -> None:
         nodes = nodes or ()
@@ -194,6 +202,8 @@ class _Profiler:
         while values := [value for value in values if isinstance(value, ListValueNode | ObjectValueNode)]:
             depth += 1
             enforce("valueDepth", depth, self.limits.max_value_depth)
+            objects = [len(value.fields) for value in values if isinstance(value, ObjectValueNode)]
+            enforce("objectMembers", max(objects, default=0), self.limits.max_object_members)
             values = [member for value in values for member in _members(value)]
 
 

@@ -1,7 +1,6 @@
-"""Text in, a document that is parsed, within its bounds and valid out; the recent ones are remembered."""
+"""Text in, a document that is parsed, within its bounds and valid out; recent ones are remembered."""
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from graphql import (
     FieldNode,
     GraphQLError,
     GraphQLSchema,
+    IntValueNode,
     Visitor,
     specified_rules,
     validate,
@@ -18,9 +18,11 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from graphql_api.metering.cost import OperationProfile
+from graphql_api.auth.identity import Identity
+from graphql_api.metering.cost import OperationProfile, enforce_least_price
 from graphql_api.metering.limits import Limits, parse_document
 from graphql_api.metering.profile import profile_document
+from graphql_api.operations.recent import Recent
 from graphql_api.operations.refusals import (
     IntrospectionDisabledError,
     InvalidDocumentError,
@@ -28,12 +30,11 @@ from graphql_api.operations.refusals import (
 )
 from graphql_api.operations.report import RefusedError, document_failures
 
-MAX_DOCUMENTS = 256
-MAX_CHARACTERS = 128 * 1024  # A parsed document takes 200 to 500 bytes for each character of its text.
-
 # What strawberry.Schema.execute validates with.
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 
+_PLATFORM = "*"  # Its operators are of no tenant; no slug is this.
+_MAX_SHARED_DIGITS = 3  # A page size tells nothing of anybody.
 _INTROSPECTS = re.compile(r"__(schema|type)\b")
 
 
@@ -57,31 +58,33 @@ class Document(NamedTuple):
 
 
 class Documents:
-    """One cache for all tenants: its key is the text, and what it keeps follows from text and schema alone.
+    """Remembers a text for the tenant that sent it, so that nobody learns from the time an answer takes what
+    another tenant asks for; only a text that holds no values is remembered for all.
 
-    Texts that are refused are not kept, so that nobody can push out the documents of others with them.
+    Texts that are refused are not kept, nor is anything for callers without an identity.
     """
 
     def __init__(self, schema: GraphQLSchema, limits: Limits, *, is_public: bool) -> None:
         self._schema = schema
         self._limits = limits
         self._is_public = is_public
-        self._recent: OrderedDict[str, Document] = OrderedDict()
-        self._characters = 0
+        self._recent: Recent[Document] = Recent()
 
-    def prepare(self, source: str) -> Document:
+    def prepare(self, source: str, identity: Identity | None = None) -> Document:
         """The document of this text. Raises what refuses it: RefusedError, or an ApiError for a bound."""
-        document = self._recent.get(source)
-        if document is not None:
-            self._recent.move_to_end(source)
-            return document
-        document = self._prepared(source)
-        self._remember(source, document)
+        if identity is None:
+            return self._prepared(source)
+        tenant = identity.tenant or _PLATFORM
+        document = self._recent.find(tenant, source)
+        if document is None:
+            document = self._prepared(source)
+            self._recent.keep(tenant, source, document, is_shared=_is_nobodys(source, document.node))
         return document
 
     def _prepared(self, source: str) -> Document:
         node = parse_document(source, self._limits)
         profiles = profile_document(self._schema, node, self._limits)
+        enforce_least_price(profiles.values(), self._limits)
         if not self._is_public and _INTROSPECTS.search(source) and _introspects(node):
             raise IntrospectionDisabledError
         errors = validate(
@@ -93,19 +96,15 @@ class Documents:
         )
         if errors and not self._is_public:
             # One rule suggests whatever it is told.
-            errors = [
-                GraphQLError(error.message.partition(" Did you mean ")[0], error.nodes) for error in errors
-            ]
+            errors = [_without_suggestion(error) for error in errors]
         if errors:
             raise RefusedError(document_failures(errors, InvalidDocumentError))
         return Document(node, profiles)
 
-    def _remember(self, source: str, document: Document) -> None:
-        self._recent[source] = document
-        self._characters += len(source)
-        while len(self._recent) > MAX_DOCUMENTS or self._characters > MAX_CHARACTERS:
-            oldest, _ = self._recent.popitem(last=False)
-            self._characters -= len(oldest)
+
+def _without_suggestion(error: GraphQLError) -> GraphQLError:
+    words, suggestion, _ = error.message.partition(" Did you mean ")
+    return GraphQLError(words, error.nodes) if suggestion else error
 
 
 class _IntrospectionFinder(Visitor):
@@ -120,3 +119,26 @@ def _introspects(node: DocumentNode) -> bool:
     finder = _IntrospectionFinder()
     visit(node, finder)
     return finder.found
+
+
+class _NumberFinder(Visitor):
+    """Numbers that could be somebody's: all in lists, all fractions, and integers beyond a page size."""
+
+    found = False
+
+    def enter_int_value(self, node: IntValueNode, key: str | int, *_: object) -> None:
+        self.found = self.found or isinstance(key, int) or len(node.value) > _MAX_SHARED_DIGITS
+
+    def enter_float_value(self, *_: object) -> None:
+        self.found = True
+
+
+def _is_nobodys(source: str, node: DocumentNode) -> bool:
+    """Whether a text holds no value and no comment that only its author would write. Names, enum values and
+    booleans are of the schema and the client program.
+    """
+    if '"' in source or "#" in source:
+        return False
+    finder = _NumberFinder()
+    visit(node, finder)
+    return not finder.found

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Final, Protocol
 
 import strawberry
 from graphql import OperationType
 
+from graphql_api.auth.identity import Identity
 from graphql_api.deadline import Deadline
 from graphql_api.errors import ApiError, DeadlineExceededError
 from graphql_api.metering.cost import Cost, price
@@ -43,11 +44,15 @@ class OperationRequest:
 
 @dataclass(frozen=True, slots=True)
 class OperationResult:
-    """`data` is ABSENT when nothing was executed, None when execution came to nothing."""
+    """`data` is ABSENT when nothing was executed, None when execution came to nothing.
+
+    `operation` is what was executed, if anything was.
+    """
 
     data: object = ABSENT
     errors: Sequence[ErrorEntry] = ()
     extensions: Mapping[str, object] = field(default_factory=dict[str, object])
+    operation: OperationType | None = None
 
     @property
     def request_error(self) -> bool:
@@ -62,6 +67,8 @@ class OperationResult:
 class OperationContext(Protocol):
     """What the pipeline itself asks of a request's context; resolvers see all of it."""
 
+    @property
+    def identity(self) -> Identity | None: ...
     @property
     def request_id(self) -> str: ...
     @property
@@ -82,13 +89,16 @@ class Operations:
     ) -> OperationResult:
         """Never raises for anything a client can send: what it may not have comes back as typed errors."""
         try:
-            document = self._documents.prepare(request.query)
-            name = document.choose(request.operation_name)
-            _require_allowed(document.profiles[name].operation, allowed)
             check_variables(request.variables, self.limits)
+            check_variables(request.extensions, self.limits)
+            document = self._documents.prepare(request.query, context.identity)
+            name = document.choose(request.operation_name)
+            operation = document.profiles[name].operation
+            _require_allowed(operation, allowed)
             cost = price(document.profiles[name], request.variables, self.limits)
             with log_fields(operation=clip(name, 64) if name else None):
-                return await self._executed(document, name, request, context, cost)
+                result = await self._executed(document, name, request, context, cost)
+            return replace(result, operation=operation)
         except RefusedError as refused:
             return self._result(context, refused.failures)
         except DocumentSyntaxError as error:

@@ -5,7 +5,14 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
-from graphql import FieldNode, GraphQLError, SourceLocation
+from graphql import (
+    ArgumentNode,
+    FieldNode,
+    GraphQLError,
+    ObjectFieldNode,
+    ObjectValueNode,
+    SourceLocation,
+)
 from strawberry.exceptions import StrawberryInputCoercionError
 
 from graphql_api.errors import ApiError, InternalError, InvalidInputError
@@ -51,7 +58,7 @@ def describe(failure: Failure, request_id: str) -> ErrorEntry:
 
 def document_failures(errors: Sequence[GraphQLError], error_class: type[ApiError]) -> list[Failure]:
     """What graphql-core finds wrong with a document or its variables: its words are meant for the client."""
-    return [Failure(error_class(error.message), error.locations or ()) for error in errors]
+    return [Failure(error_class(_words(error)), error.locations or ()) for error in errors]
 
 
 def field_failures(errors: Sequence[GraphQLError]) -> list[Failure]:
@@ -69,9 +76,21 @@ def _expected(error: GraphQLError) -> ApiError | None:
     cause = _root_cause(error)
     if isinstance(cause, ApiError):
         return None if isinstance(cause, InternalError) else cause
-    if isinstance(cause, StrawberryInputCoercionError) or _is_of_an_argument(error):
-        return InvalidInputError(error.message)
-    return None
+    if isinstance(cause, StrawberryInputCoercionError):
+        return InvalidInputError(_words(cause))
+    return InvalidInputError(error.message) if _is_of_an_argument(error) else None
+
+
+def _words(error: GraphQLError) -> str:
+    """Strawberry's own messages show the Python behind an input."""
+    if not isinstance(error, StrawberryInputCoercionError):
+        return error.message
+    node = next(iter(error.nodes or ()), None)
+    if isinstance(node, ArgumentNode | ObjectFieldNode):
+        return f"{node.name.value} must not be null; leave it out to keep what is there."
+    if isinstance(node, ObjectValueNode):
+        return "Exactly one member must be given here, and not null."
+    return "A field of the input is null that must not be; leave it out to keep what is there."
 
 
 def _root_cause(error: Exception) -> Exception:

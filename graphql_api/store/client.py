@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 # Keeps the service model that clients are made from; credentials are resolved when a client is made.
 _SESSION = get_session()
 
-# The key family a call works in: its tenant's session signs it, or the platform's own role.
+# The key family a call works in. The suite decides each call by the policy of that principal; tenant-scoped
+# credentials will sign by it.
 PRINCIPAL: ContextVar[Family | None] = ContextVar("principal", default=None)
 
 

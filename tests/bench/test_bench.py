@@ -45,7 +45,7 @@ def test_the_quick_run_reports_every_workload_at_both_doors(capsys: pytest.Captu
     ("title", "calls"),
     [
         (FLAT, {"Query": 1}),
-        (BOARD, {"Query": 1, "BatchGetItem": 2}),
+        (BOARD, {"Query": 1, "BatchGetItem": 1}),
         (SINGLE, {"BatchGetItem": 1}),
     ],
 )

@@ -10,7 +10,7 @@ from graphql_api.features.projects import Project
 from graphql_api.features.tasks.task import Task
 from graphql_api.features.tenants import Tenant
 from graphql_api.features.users import User
-from graphql_api.features.workflows import Workflow
+from graphql_api.features.workflows.workflow import Workflow
 from graphql_api.relay import MAX_ID_LENGTH, MAX_PAGE, global_id
 from graphql_api.schema import build_schema
 from graphql_api.store.entity import Entity

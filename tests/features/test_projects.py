@@ -76,11 +76,8 @@ async def test_what_may_not_be_empty_refuses_null(world: World) -> None:
     project = await a_project(world)
 
     for field in ("name", "archived"):
-        answer = await world.execute(
-            "mutation ($input: UpdateProjectInput!) { updateProject(input: $input) { __typename } }",
-            input={"id": project, field: None},
-        )
-        assert answer.codes == ["BAD_USER_INPUT"]
+        answer = await outcome(world, "updateProject", "__typename", id=project, **{field: None})
+        assert (answer["__typename"], answer["field"]) == ("InvalidInputError", field)
     assert (await shown(world, project))["version"] == 1
 
 

@@ -154,12 +154,9 @@ async def test_an_update_changes_what_it_names_and_nothing_else(
 @pytest.mark.parametrize("field", ["title", "priority", "projectId"])
 async def test_null_for_what_a_task_must_have_is_refused(world: World, field: str) -> None:
     task = await a_task(world)
-    answer = await world.execute(
-        "mutation ($input: UpdateTaskInput!) { updateTask(input: $input) { __typename } }",
-        input={"id": task, field: None},
-    )
+    answer = await outcome(world, "updateTask", "__typename", id=task, **{field: None})
 
-    assert answer.codes == ["BAD_USER_INPUT"]
+    assert (answer["__typename"], answer["field"]) == ("InvalidInputError", field)
     assert await seen(world, task, "version") == {"version": 1}
 
 

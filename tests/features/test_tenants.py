@@ -91,10 +91,8 @@ async def test_an_administrator_renames_the_tenant(admin: World) -> None:
 
 
 async def test_a_tenant_is_never_without_a_name(admin: World) -> None:
-    for name in ("", " \t", "Acme\nSöhne", "n" * 201):
+    for name in ("", " \t", "Acme\nSöhne", "n" * 201, None):
         assert (await outcome(admin, "updateTenant", TENANT, name=name))["field"] == "name"
-    null = await admin.execute("mutation { updateTenant(input: { name: null }) { __typename } }")
-    assert null.codes == ["GRAPHQL_VALIDATION_FAILED"]
 
 
 async def test_an_onboarded_tenant_is_whole(world: World, operator: World) -> None:

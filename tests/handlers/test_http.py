@@ -132,9 +132,10 @@ def test_work_left_by_a_request_is_ended_before_the_answer_leaves(
 
 
 IMPORT_AND_ASK = """
-import json, sys
+import gc, json, sys
 from graphql_api.handlers.http import handler
 from tests.handlers.events import LambdaContext, http_event
+assert gc.get_freeze_count() > 10_000
 print(json.dumps(handler(http_event("GET", "/health", {}), LambdaContext())))
 """
 ENVIRONMENT = {

@@ -214,6 +214,11 @@ class Mutation:
         return info.context.calls["bump"]
 
     @strawberry.mutation
+    def fill(self, info: Info, size: int) -> str:
+        info.context.calls["fill"] += 1
+        return "x" * size
+
+    @strawberry.mutation
     def patch(self, patch: Patch) -> str:
         return f"{patch.title is not None} {patch.note is not None}"
 

@@ -34,6 +34,7 @@ URQL = f"{GRAPHQL}, application/graphql+json, {JSON}, text/event-stream, multipa
         (f"{JSON};q=7", None),
         ("application/json-patch+json", None),
         (",;,=;q", None),
+        (f"{JSON}, " + "a/b," * 253, None),
     ],
 )
 def test_the_best_offered_type_is_chosen(accept: str | None, chosen: str | None):

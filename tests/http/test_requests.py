@@ -56,8 +56,10 @@ async def test_a_good_body_is_executed(app: Starlette, body: bytes):
         b'{"query": "{hello}", "variables": {"a": ' + b"[" * 5000 + b"]" * 5000 + b"}}",
         b"[" * 100_000,
         b'{"a":' * 50_000,
+        b'{"query": "{hello}", "variables": {"a": [' + b"[]," * 80_000 + b"[]]}}",
+        b'{"query": "{hello}", "extensions": {"a": [' + b"{}," * 10_000 + b"{}]}}",
     ],
-    ids=range(28),
+    ids=range(30),
 )
 @pytest.mark.parametrize("accept", [GRAPHQL, "application/json"])
 async def test_a_bad_body_is_a_typed_400(app: Starlette, body: bytes, accept: str):
@@ -65,6 +67,25 @@ async def test_a_bad_body_is_a_typed_400(app: Starlette, body: bytes, accept: st
     assert (answer.status, answer.codes) == (400, ["BAD_REQUEST"])
     assert answer.headers["content-type"] == f"{accept}; charset=utf-8"
     assert len(answer.body) < 400
+
+
+async def test_text_full_of_brackets_is_taken(app: Starlette):
+    text = "[x](y) {z} " * 3000
+    assert (await post(app, "query($t: String) { echo(text: $t) }", {"t": text})).json["data"] == {
+        "echo": text
+    }
+
+
+async def test_extensions_are_bounded_like_variables(app: Starlette):
+    for extensions, limit in (
+        ({"a": [0] * 5000}, "variableValues"),
+        ({"a": [[[[[[[[[[[]]]]]]]]]]]}, "valueDepth"),
+    ):
+        answer = await post(app, "{ hello }", extensions=extensions)
+        assert (answer.codes, answer.json["errors"][0]["extensions"]["limit"]) == (
+            ["QUERY_TOO_COMPLEX"],
+            limit,
+        )
 
 
 async def test_an_integer_beyond_64_bits_arrives_exactly(app: Starlette):
@@ -172,3 +193,14 @@ async def test_a_malformed_url_is_a_typed_error(app: Starlette, query: bytes):
     answer = await send(app, method="GET", query=query, headers={"accept": GRAPHQL})
     assert answer.status == 400
     assert answer.codes in (["BAD_REQUEST"], ["GRAPHQL_PARSE_FAILED"])
+
+
+async def test_a_url_of_many_parameters_is_a_typed_400(app: Starlette):
+    parameters = b"".join(b"&a%d=1" % n for n in range(5000))
+    for query, status in ((b"query=%7Bhello%7D" + parameters, 400), (b"query=%7Bhello%7D&a=1&b=1", 200)):
+        assert (await send(app, method="GET", query=query)).status == status
+
+
+async def test_a_url_longer_than_any_request_is_413(app: Starlette):
+    answer = await send(app, method="GET", query=b"query=%7Bhello%7D&variables=" + b"%20" * 30_000)
+    assert (answer.status, answer.codes) == (413, ["PAYLOAD_TOO_LARGE"])

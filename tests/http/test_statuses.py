@@ -174,9 +174,20 @@ async def test_an_unknown_name_is_refused_for_a_single_operation_too(app: Starle
 
 async def test_an_answer_too_large_for_lambda_is_refused(app: Starlette):
     answer = await post(app, "{ big(size: 5000000) }")
-    assert (answer.status, answer.codes, answer.json["data"]) == (200, ["QUERY_TOO_COMPLEX"], None)
-    assert answer.json["errors"][0]["extensions"]["max"] == 4_500_000
+    assert (answer.status, answer.codes, answer.json["data"]) == (200, ["PAYLOAD_TOO_LARGE"], None)
+    assert answer.json["errors"][0]["extensions"]["limit"] == 4_500_000
     assert len((await post(app, "{ big(size: 4000000) }")).json["data"]["big"]) == 4_000_000
+
+
+async def test_a_mutation_whose_answer_is_too_large_says_that_it_happened(app: Starlette, services: Services):
+    answer = await post(app, "mutation { fill(size: 5000000) }")
+    assert (answer.status, answer.codes, services.calls["fill"]) == (200, ["PAYLOAD_TOO_LARGE"], 1)
+    assert answer.json["errors"][0]["message"].startswith("The mutation took effect, but")
+
+
+async def test_fields_that_failed_are_told_beside_an_answer_too_large(app: Starlette):
+    answer = await post(app, "{ big(size: 5000000) refused }")
+    assert answer.codes == ["PAYLOAD_TOO_LARGE", "NOT_FOUND"]
 
 
 async def test_a_lone_surrogate_in_the_data_is_escaped(app: Starlette):

@@ -19,12 +19,12 @@ async def test_an_allowed_call_is_sent_and_kept(
 ) -> None:
     caller.principal = ACME
 
-    await dynamodb.get_item(TableName="data", Key=KEY)
+    await dynamodb.put_item(TableName="data", Item=KEY)
 
-    assert sent == ["GetItem"]
-    access = Access("GetItem", "data", None, ("T#acme#task#1",))
-    grants = frozenset({Grant("OwnItems", "dynamodb:GetItem")})
-    assert guard.calls == [Call("GetItem", ACME, (access,), grants)]
+    assert sent == ["PutItem"]
+    access = Access("PutItem", "data", None, ("T#acme#task#1",), (("pk", "T#acme#task#1"),))
+    grants = frozenset({Grant("OwnItems", "dynamodb:PutItem")})
+    assert guard.calls == [Call("PutItem", ACME, (access,), grants)]
 
 
 async def test_a_denied_call_is_kept_and_never_sent(
@@ -33,14 +33,14 @@ async def test_a_denied_call_is_kept_and_never_sent(
     caller.principal = ACME
 
     with pytest.raises(ClientError) as denied:
-        await dynamodb.get_item(TableName="data", Key=FOREIGN)
+        await dynamodb.put_item(TableName="data", Item=FOREIGN)
 
     assert denied.value.response.get("Error", {}).get("Code") == "AccessDeniedException"
-    assert denied.value.operation_name == "GetItem"
+    assert denied.value.operation_name == "PutItem"
     assert sent == []
     (call,) = guard.refused
     assert not call.allowed
-    assert call.accesses == (Access("GetItem", "data", None, ("T#globex#task#1",)),)
+    assert [access.leading_keys for access in call.accesses] == [("T#globex#task#1",)]
 
 
 async def test_one_foreign_member_denies_the_whole_transaction(
@@ -61,19 +61,19 @@ async def test_the_caller_is_asked_at_each_call(
     dynamodb: DynamoDBClient, caller: Caller, sent: list[str]
 ) -> None:
     caller.principal = ACME
-    await dynamodb.get_item(TableName="data", Key=KEY)
+    await dynamodb.put_item(TableName="data", Item=KEY)
     caller.principal = PlatformRole()
 
     with pytest.raises(ClientError):
-        await dynamodb.get_item(TableName="data", Key=KEY)
+        await dynamodb.put_item(TableName="data", Item=KEY)
 
-    await dynamodb.get_item(TableName="data", Key={"pk": {"S": "P#tenants"}, "sk": {"S": "acme"}})
-    assert sent == ["GetItem", "GetItem"]
+    await dynamodb.put_item(TableName="data", Item={"pk": {"S": "P#tenants"}, "sk": {"S": "acme"}})
+    assert sent == ["PutItem", "PutItem"]
 
 
 async def test_nobody_may_do_nothing(dynamodb: DynamoDBClient, guard: PolicyGuard, sent: list[str]) -> None:
     with pytest.raises(ClientError):
-        await dynamodb.get_item(TableName="data", Key=KEY)
+        await dynamodb.put_item(TableName="data", Item=KEY)
 
     assert [call.principal for call in guard.refused] == [None]
     assert sent == []
@@ -141,18 +141,18 @@ async def test_calls_are_counted_exactly(
     dynamodb: DynamoDBClient, guard: PolicyGuard, caller: Caller
 ) -> None:
     caller.principal = ACME
-    await dynamodb.get_item(TableName="data", Key=KEY)
+    await dynamodb.put_item(TableName="data", Item=KEY)
     await dynamodb.batch_get_item(RequestItems={"data": {"Keys": [KEY]}})
     await dynamodb.batch_get_item(RequestItems={"data": {"Keys": [KEY]}})
     with pytest.raises(ClientError):
         await dynamodb.scan(TableName="data")
 
-    assert guard.operations == {"GetItem": 1, "BatchGetItem": 2, "Scan": 1}
+    assert guard.operations == {"PutItem": 1, "BatchGetItem": 2, "Scan": 1}
     assert len(guard.refused) == 1
 
     guard.forget_calls()
     assert guard.calls == []
-    assert ("tenant", Grant("OwnItems", "dynamodb:GetItem")) in guard.grants_used
+    assert ("tenant", Grant("OwnItems", "dynamodb:PutItem")) in guard.grants_used
 
 
 async def test_a_grant_no_call_needed_is_told(
@@ -168,7 +168,7 @@ async def test_a_grant_no_call_needed_is_told(
     )
 
     assert before - guard.unused_grants == {("tenant", Grant("OwnLists", "dynamodb:Query"))}
-    assert ("tenant", Grant("OwnItems", "dynamodb:Query")) in guard.unused_grants
+    assert ("tenant", Grant("OwnItems", "dynamodb:PutItem")) in guard.unused_grants
 
 
 async def test_the_verdict_is_the_policies_own(caller: Caller, sent: list[str]) -> None:

@@ -21,10 +21,6 @@ def key(partition: str) -> dict[str, Any]:
     return {"pk": {"S": partition}, "sk": {"S": "x"}}
 
 
-def get(partition: str) -> CallParams:
-    return "GetItem", {"TableName": "data", "Key": key(partition)}
-
-
 def put(partition: str) -> CallParams:
     return "PutItem", {"TableName": "data", "Item": key(partition)}
 
@@ -49,6 +45,11 @@ def query(partition: str, index: str | None = None) -> CallParams:
 
 def batch(*partitions: str) -> CallParams:
     return "BatchGetItem", {"RequestItems": {"data": {"Keys": [key(each) for each in partitions]}}}
+
+
+def get(partition: str) -> CallParams:
+    """What reads one item: only the batch is granted."""
+    return batch(partition)
 
 
 def batch_write(*partitions: str) -> CallParams:
@@ -76,17 +77,13 @@ ALLOWED: list[tuple[Principal, CallParams]] = [
     (T1, get("T#t1#task#1")),
     (T1, put("T#t1#task#1")),
     (T1, update("T#t1#task#1")),
-    (T1, delete("T#t1#task#1")),
-    (T1, query("T#t1#tasks")),
     (T1, query("T#t1#project#1", "by_position")),
     (T1, batch("T#t1#a", "T#t1#b")),
     (T1, transaction("T#t1#a", "T#t1#b")),
-    (T1, transact_get("T#t1#a", "T#t1#b")),
     (TenantSession("t10"), get("T#t10#task#1")),
     (PLATFORM, get("P#tenant#t1")),
     (PLATFORM, put("P#tenant#t1")),
     (PLATFORM, update("P#tenant#t1")),
-    (PLATFORM, query("P#tenants")),
     (PLATFORM, query("P#tenants", "by_position")),
     (PLATFORM, batch("P#tenant#t1", "P#tenant#t2")),
 ]
@@ -138,7 +135,12 @@ DENIED: list[tuple[Principal, CallParams]] = [
     (T1, ("ListTables", {})),
     # what nothing here uses, and other tables
     (T1, batch_write("T#t1#a")),
-    (T1, ("GetItem", {"TableName": "other", "Key": key("T#t1#a")})),
+    (T1, ("GetItem", {"TableName": "data", "Key": key("T#t1#a")})),
+    (T1, transact_get("T#t1#a", "T#t1#b")),
+    (T1, delete("T#t1#a")),
+    (T1, query("T#t1#tasks")),
+    (PLATFORM, query("P#tenants")),
+    (T1, ("PutItem", {"TableName": "other", "Item": key("T#t1#a")})),
     # between the families
     (T1, get("P#tenant#t1")),
     (T1, put("P#tenant#t1")),
@@ -192,8 +194,8 @@ WEAKENED = {
     "a prefix without its beginning": [(OWN, "*${aws:PrincipalTag/tenant}#*")],
     "one own key suffices": [("ForAllValues", "ForAnyValue")],
     "an empty tag": [("?*", "*")],
-    "every action": [("dynamodb:GetItem", "dynamodb:*")],
-    "every action, and no partition named": [("dynamodb:GetItem", "dynamodb:*"), ('"false"', '"true"')],
+    "every action": [("dynamodb:BatchGetItem", "dynamodb:*")],
+    "every action, and no partition named": [("dynamodb:BatchGetItem", "dynamodb:*"), ('"false"', '"true"')],
     "the registry's neighbours": [("P#*", "P*")],
     "everything from the registry": [("P#*", "*")],
 }

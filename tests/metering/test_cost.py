@@ -5,7 +5,7 @@ import strawberry
 from graphql import parse
 
 from graphql_api.errors import QueryTooComplexError
-from graphql_api.metering.cost import Cost, price
+from graphql_api.metering.cost import Cost, enforce_least_price, price
 from graphql_api.metering.limits import Limits
 from graphql_api.metering.profile import profile_document
 from tests.metering.schema import SCHEMA
@@ -236,3 +236,32 @@ def test_metadata_are_read_where_strawberry_keeps_them():
     schema = strawberry.Schema(Query)
     profile = profile_document(schema._schema, parse("{ leaves { name } }"), GENEROUS)[None]
     assert price(profile, {}, GENEROUS) == Cost(points=6, nodes=2, queries=1, depth=1)
+
+
+NESTED = "{ tasks(first: #) { nodes { comments(first: #) { edges { node { author { id } } } } } } }"
+
+
+@pytest.mark.parametrize(
+    ("source", "limit"),
+    [
+        (NESTED.replace("#", "100"), "cost"),
+        (NESTED.replace("(first: #)", ""), "queries"),
+        (NESTED.replace("#", "4").replace("tasks", "a: tasks") + " query B { statuses }", None),
+        ("query A { statuses } query B " + NESTED.replace("#", "100"), "cost"),
+        ("query($n: Int) " + NESTED.replace("#", "$n"), None),
+        ("query($n: Int = 100) " + NESTED.replace("#", "$n"), None),
+        ("query($n: Int) { nodes(ids: $n) { id } " + NESTED[1:].replace("#", "100"), "cost"),
+        (f"mutation {{ createTasks(input: {{tasks: [{ROW * 500}]}}) {{ __typename }} }}", "cost"),
+        ("mutation($r: CreateTasksInput!) { createTasks(input: $r) { __typename } }", None),
+        ("{ statuses }", None),
+    ],
+)
+def test_what_no_variables_make_affordable_is_refused_without_them(source: str, limit: str | None):
+    limits = Limits(max_queries=10)
+    profiles = profile_document(SCHEMA, parse(source), limits)
+    if limit is None:
+        enforce_least_price(profiles.values(), limits)
+        return
+    with pytest.raises(QueryTooComplexError) as caught:
+        enforce_least_price(profiles.values(), limits)
+    assert caught.value.extensions["limit"] == limit

@@ -107,7 +107,17 @@ def test_an_astronomic_count_is_told_as_over_the_ceiling():
         enforce("cost", COUNT_CEILING, 5)
 
 
-@pytest.mark.parametrize("variables", [{}, {"a": None, "b": 1}, nested(10), {"v": list(range(4999))}])
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"a": None, "b": 1},
+        nested(10),
+        {"v": list(range(4999))},
+        {"v": {str(n): n for n in range(32)}},
+        {str(n): n for n in range(100)},
+    ],
+)
 def test_variables_within_their_bounds_pass(variables: Mapping[str, object]):
     check_variables(variables, LIMITS)
 
@@ -118,7 +128,8 @@ def test_variables_within_their_bounds_pass(variables: Mapping[str, object]):
         (nested(11), "valueDepth"),
         (nested(5000), "valueDepth"),
         ({"v": list(range(5000))}, "variableValues"),
-        ({"v": {str(n): n for n in range(5000)}}, "variableValues"),
+        ({"v": {str(n): n for n in range(33)}}, "objectMembers"),
+        ({"v": [1, {"a": {str(n): n for n in range(33)}}]}, "objectMembers"),
         ({"v": [[n] for n in range(2500)]}, "variableValues"),
         ({str(n): n for n in range(5001)}, "variableValues"),
     ],

@@ -46,12 +46,15 @@ AT_LIMIT = {
     "aliases": lambda n: "{ task(id: 1) {" + repeated("a#: id", n) + "} }",
     "rootFields": lambda n: "{" + repeated("f#", n) + " __typename }",
     "fields": lambda n: "{ task(id: 1) {" + repeated("f#", n - 1) + "} }",
-    "repeats": lambda n: "{ task(id: 1) {" + repeated("id", n + 1) + "} }",
+    "comparisons": lambda n: (
+        "{ task(id: 1) {" + repeated("f# f# f# f#", n // 6) + " " + repeated("g# g#", n % 6) + "} }"
+    ),
     "directives": lambda n: "{ task(id: 1) {" + repeated(f"f# {DIRECTIVE}", n) + "} }",
     "directivesPerLocation": lambda n: "{ statuses " + DIRECTIVE * n + "}",
     "operations": lambda n: repeated("query Q# { statuses }", n),
     "fragments": lambda n: "{ statuses }" + repeated("fragment F# on Task { id }", n),
     "nesting": lambda n: "{" + "... {" * (n - 1) + "statuses" + "}" * n,
+    "objectMembers": lambda n: "{ task(id: {" + repeated("m#: 1", n) + "}) { id } }",
     "valueDepth": lambda n: "{ task(id: " + "[" * n + "]" * n + ") { id } }",
 }
 MAXIMA = {
@@ -59,12 +62,13 @@ MAXIMA = {
     "aliases": 15,
     "rootFields": 10,
     "fields": 2000,
-    "repeats": 50,
+    "comparisons": 2000,
     "directives": 50,
     "directivesPerLocation": 10,
     "operations": 10,
     "fragments": 50,
     "nesting": 50,
+    "objectMembers": 32,
     "valueDepth": 10,
 }
 
@@ -92,7 +96,9 @@ def test_a_bound_holds_at_the_limit_and_not_beyond(name: str):
             "aliases",
         ),
         ("query A { statuses } query B " + under(13), "depth"),
-        ("{ task(id: 1) {" + repeated("... { id }", 52) + "} }", "repeats"),
+        ("{ task(id: 1) {" + repeated("... { id }", 64) + "} }", "comparisons"),
+        ("{ task(id: 1) {" + "... {" * 48 + "id " * 10 + "}" * 50, "comparisons"),
+        ("query($v: A = {" + repeated("m#: 1", 33) + "}) { statuses }", "objectMembers"),
         ("query(" + repeated("$v#: Int @a", 51) + ") { statuses }", "directives"),
         ("query " + DIRECTIVE * 11 + "{ statuses }", "directivesPerLocation"),
         ("{ ...F " + DIRECTIVE * 11 + "}", "directivesPerLocation"),

@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from graphql import (
     get_named_type,
 )
 
-from graphql_api.auth.identity import Role
-from graphql_api.auth.permissions import RolePermission
+from graphql_api.auth.identity import Identity, Role
+from graphql_api.auth.permissions import RolePermission, at_least
+from graphql_api.errors import ForbiddenError, UnauthenticatedError
 from graphql_api.operations.execution import graphql_schema
 from graphql_api.relay import parse_global_id
 from graphql_api.schema import build_schema
@@ -105,6 +107,25 @@ def test_every_field_that_reads_or_writes_names_the_role_it_needs() -> None:
     for name, field in fields.items():
         permissions = field.extensions["strawberry-definition"].permission_classes
         assert any(issubclass(cls, RolePermission) for cls in permissions) == (name not in HARMLESS), name
+
+
+@pytest.mark.parametrize("required", Role)
+def test_a_fields_permission_rests_on_nothing_behind_it(required: Role) -> None:
+    permission = at_least(required)()
+    allowed = MEMBERS[MEMBERS.index(required) :] if required in MEMBERS else (Role.PLATFORM,)
+
+    def asked_by(identity: Identity | None) -> bool:
+        return permission.has_permission(None, SimpleNamespace(context=SimpleNamespace(identity=identity)))
+
+    with pytest.raises(UnauthenticatedError):
+        asked_by(None)
+    for role in Role:
+        identity = Identity("somebody", role, None if role is Role.PLATFORM else "acme", 0)
+        if role in allowed:
+            assert asked_by(identity)
+        else:
+            with pytest.raises(ForbiddenError):
+                asked_by(identity)
 
 
 @dataclass(frozen=True)

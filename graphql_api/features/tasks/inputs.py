@@ -36,15 +36,18 @@ class CreateTasksInput:
     idempotency_key: str | None = None
 
 
-@strawberry.input(description="Changes to a task; what is left out stays, null empties it.")
+@strawberry.input(
+    description="Changes to a task; what is left out stays as it is. null empties description, dueOn and "
+    "assigneeId; the others cannot be null."
+)
 class UpdateTaskInput:
     id: strawberry.ID
     expected_version: int | None = None
-    project_id: strawberry.Maybe[strawberry.ID]
-    title: strawberry.Maybe[str]
+    project_id: strawberry.Maybe[strawberry.ID | None]
+    title: strawberry.Maybe[str | None]
     description: strawberry.Maybe[str | None]
     due_on: strawberry.Maybe[date | None]
-    priority: strawberry.Maybe[TaskPriority]
+    priority: strawberry.Maybe[TaskPriority | None]
     assignee_id: strawberry.Maybe[strawberry.ID | None]
     idempotency_key: str | None = None
 

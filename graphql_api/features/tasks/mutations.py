@@ -72,7 +72,7 @@ class TaskMutation:
         return DeleteTaskPayload(task=task)
 
     @strawberry.mutation(
-        description="Bring a deleted task back as it was.",
+        description="Bring a deleted task back as it was; its creator or a manager may.",
         permission_classes=[at_least(Role.MEMBER)],
     )
     async def restore_task(self, info: Info, input: RestoreTaskInput) -> RestoreTaskResult | None:

@@ -9,8 +9,8 @@ from graphql_api.errors import InvalidInputError
 from graphql_api.features.projects import Project
 from graphql_api.features.tasks.task import Task
 from graphql_api.features.users import User
-from graphql_api.relay import READS_A_LIST, Connection, uid_of
-from graphql_api.task_lists import TaskFilter, TaskOrder, Whose, read_tasks
+from graphql_api.relay import Connection, uid_of
+from graphql_api.task_lists import AGENDA_SHARDS, TaskFilter, TaskOrder, Whose, read_tasks
 
 
 def _whose(wanted: TaskFilter | None) -> Whose:
@@ -35,7 +35,7 @@ class TaskQuery:
         description="Tasks of the tenant, of a project or of a person. Lists can lag a moment behind a "
         "write; `task` and `node` do not lag behind one that was answered a second ago.",
         permission_classes=[at_least(Role.VIEWER)],
-        metadata=READS_A_LIST,
+        metadata={"query": AGENDA_SHARDS},
     )
     async def tasks(
         self,

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from graphql_api import inputs
-from graphql_api.auth.identity import Role
+from graphql_api.auth.identity import Identity, Role
 from graphql_api.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from graphql_api.features.projects import Project
 from graphql_api.features.tasks.inputs import (
@@ -17,7 +17,7 @@ from graphql_api.features.tasks.inputs import (
 )
 from graphql_api.features.tasks.task import Task
 from graphql_api.features.users import User, UserStatus
-from graphql_api.features.workflows import WORKFLOW_UID, Workflow
+from graphql_api.features.workflows.workflow import WORKFLOW_UID, Workflow
 from graphql_api.relay import uid_of
 from graphql_api.store.entity import RESTORABLE_FOR
 from graphql_api.store.idempotency import Mark
@@ -64,11 +64,11 @@ async def create(repository: Repository, payload: CreateTaskInput, mark: Mark) -
 async def update(repository: Repository, payload: UpdateTaskInput, mark: Mark) -> Task:
     fresh = repository.fresh()
     changes = inputs.patch(
-        project_uid=(payload.project_id, lambda given: uid_of(Project, given)),
-        title=(payload.title, lambda given: inputs.line(given, "title")),
+        project_uid=(payload.project_id, lambda given: uid_of(Project, inputs.present(given, "projectId"))),
+        title=(payload.title, lambda given: inputs.line(inputs.present(given, "title"), "title")),
         description=(payload.description, lambda given: inputs.optional_text(given, "description")),
         due_on=(payload.due_on, lambda given: given),
-        priority=(payload.priority, lambda given: given),
+        priority=(payload.priority, lambda given: inputs.present(given, "priority")),
         assignee_uid=(payload.assignee_id, lambda given: None if given is None else uid_of(User, given)),
     )
     task, _, _ = await _all_of(
@@ -107,8 +107,7 @@ async def move(repository: Repository, payload: MoveTaskInput, mark: Mark) -> Ta
 async def delete(repository: Repository, payload: DeleteTaskInput, mark: Mark) -> Task:
     caller = repository.stamp.actor
     task = await repository.fresh().get(Task, uid_of(Task, payload.id))
-    if task.created_by_uid != caller.subject and not caller.role.covers(Role.MANAGER):
-        raise ForbiddenError("Only its creator or a manager may delete a task.")
+    _require_own(task, caller)
     return await repository.update(
         task,
         lambda now: dataclasses.replace(now, deleted_at=repository.stamp.now()),
@@ -123,12 +122,18 @@ async def restore(repository: Repository, payload: RestoreTaskInput, mark: Mark)
         raise NotFoundError(Task.noun)
     if task.deleted_at is not None and task.deleted_at + RESTORABLE_FOR <= repository.stamp.now():
         raise NotFoundError(Task.noun)
+    _require_own(task, repository.stamp.actor)
     return await repository.update(
         task,
         lambda now: dataclasses.replace(now, deleted_at=None),
         expected_version=None,
         mark=mark,
     )
+
+
+def _require_own(task: Task, caller: Identity) -> None:
+    if task.created_by_uid != caller.subject and not caller.role.covers(Role.MANAGER):
+        raise ForbiddenError("Only its creator or a manager may delete a task or bring it back.")
 
 
 async def _open_project(fresh: Repository, uid: str | None) -> Project | None:

@@ -72,9 +72,9 @@ DOCUMENTS.document(
     in_task("...F0") + times("fragment F# on Task { id " + times("...F#", 9) + " }", 9),
 )
 DOCUMENTS.document(
-    "fifty fragments with the same fields",
+    "thirty fragments with the same fields",
     VALIDATION,
-    in_task(times("...F#", 45)) + times("fragment F# on Task { id title status nope }", 45),
+    in_task(times("...F#", 30)) + times("fragment F# on Task { id title status nope }", 30),
 )
 DOCUMENTS.document("unknown fragment", VALIDATION, in_task("...Nowhere"))
 DOCUMENTS.document("unused fragments", VALIDATION, in_task("id") + times("fragment F# on Task { id }", 40))
@@ -144,7 +144,45 @@ DOCUMENTS.document("five hundred duplicate scalars", COMPLEX, in_task("title " *
 DOCUMENTS.document("nine hundred duplicate scalars", COMPLEX, in_task("title " * 900))
 DOCUMENTS.document("two hundred duplicate objects", COMPLEX, in_task("project { id } " * 200))
 DOCUMENTS.document("duplicates of duplicates", COMPLEX, in_task(("project {" + " id" * 8 + "} ") * 60))
-DOCUMENTS.document("duplicates in inline fragments", COMPLEX, in_task("... { title } " * 60))
+DOCUMENTS.document("duplicates in inline fragments", COMPLEX, in_task("... { title } " * 70))
+DOCUMENTS.document(
+    "duplicates of a subtree",
+    COMPLEX,
+    in_task("comments { edges { node { author { id } task { id } } } } " * 51),
+)
+DOCUMENTS.document(
+    "duplicates under inline fragments in one another",
+    COMPLEX,
+    in_task(nested(48, "... {", "id " * 40, "}")),
+)
+DOCUMENTS.document(
+    "fifty fragments with ten fields in common",
+    COMPLEX,
+    in_task(times("...F#", 50))
+    + times(
+        "fragment F# on Task { id title description status priority dueOn position version commentCount"
+        " updatedAt }",
+        50,
+    ),
+)
+DOCUMENTS.document(
+    "a chain of fragments with fields in common",
+    COMPLEX,
+    in_task("...F0")
+    + " ".join(f"fragment F{n} on Task {{ id title status dueOn ...F{n + 1} }}" for n in range(45))
+    + " fragment F45 on Task { id }",
+)
+DOCUMENTS.document(
+    "three inputs of a hundred unknown members",
+    COMPLEX,
+    "mutation {" + times("a#: createTask(input: {" + times("k#: 1", 100) + "}) { __typename }", 3) + "}",
+)
+DOCUMENTS.document(
+    "a price no variables can lower, and nine hundred unknown fields",
+    COMPLEX,
+    "{ users(first: 100) { edges { node { tasks(first: 100) { edges { node { comments(first: 100) { edges {"
+    " node { " + times("f#", 850) + " } } } } } } } } } }",
+)
 DOCUMENTS.document("fields in conflict", VALIDATION, in_task("id: title id"))
 DOCUMENTS.document("fifty fields in conflict", VALIDATION, in_task("id: title " + "id " * 49))
 DOCUMENTS.document("two thousand tokens", COMPLEX, in_task(times("f#", 2000)))
@@ -165,7 +203,7 @@ DOCUMENTS.document(
 DOCUMENTS.document("hundreds of arguments", VALIDATION, "{ tenant(" + times("a#: 1", 300) + ") { id } }")
 DOCUMENTS.document(
     "hundreds of members",
-    VALIDATION,
+    COMPLEX,
     "{ tasks(filter: {" + times("a#: 1", 300) + "}) { __typename } }",
 )
 

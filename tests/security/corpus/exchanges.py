@@ -59,6 +59,13 @@ for name, content in {
     "lists without end": b"[" * 100_000,
     "objects without end": b'{"a":' * 40_000,
     "objects five thousand deep": b'{"a":' * 5000 + b"1" + b"}" * 5000,
+    "lists of lists": b'{"query": "{ tenant { id } }", "variables": {"a": [' + b"[]," * 84_000 + b"[]]}}",
+    "lists in extensions": b'{"query": "{ tenant { id } }", "extensions": {"a": ['
+    + b"[0]," * 60_000
+    + b"0]}}",
+    "lists of objects": b'{"query": "{ tenant { id } }", "variables": {"a": ['
+    + b'{"":{}},' * 30_000
+    + b"0]}}",
     "no query": b'{"variables": {}}',
     "query: null": b'{"query": null}',
     "query: a number": b'{"query": 5}',
@@ -132,6 +139,7 @@ for accept in (
     "text/event-stream",
     "multipart/mixed",
     "a" * 5000,
+    "a/b;q=1," * 10_000 + "application/json",
 ):
     EXCHANGES.body(f"accept: {accept[:30]}", ACCEPT, QUERY, 406, {**JSON, "accept": accept})
 
@@ -173,6 +181,11 @@ EXCHANGES.url("GET: bad percent encoding", PARSE, 400, query=b"query=%ff%fe%zz")
 EXCHANGES.url("GET: a surrogate", REQUEST, 400, query=b'query={tenant{id}}&variables={"a":"%5Cud800"}')
 EXCHANGES.url("GET: a fragment fan-out", COMPLEX, 400, query=urlencode({"query": fan_out(30)}).encode())
 EXCHANGES.url("GET: a long URL", COMPLEX, 400, query=b"query={tenant{id}}" + b"," * 30_000)
+EXCHANGES.url("GET: thousands of parameters", REQUEST, 400, query=b"query={nope}" + b"&a=1&b=2" * 7000)
+EXCHANGES.url(
+    "GET: sixty kilobytes of escapes", REQUEST, 400, query=b"query={nope}&variables=" + b"%5B" * 20_000
+)
+EXCHANGES.url("GET: a megabyte", TOO_LARGE, 413, query=b"query={nope}" + b"&a=1" * 250_000)
 EXCHANGES.url("GET: a token in the URL", REQUEST, 400, query=b"access_token=" + CANARY.encode())
 for path in (
     "/graphql/",

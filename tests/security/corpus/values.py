@@ -77,6 +77,40 @@ VALUES.document(
 )
 
 
+INPUTS = (
+    "mutation("
+    + times("$i#: CreateTaskInput!", 3)
+    + ") {"
+    + times("a#: createTask(input: $i#) { __typename }", 3)
+)
+VALUES.document(
+    "three inputs of a hundred unknown keys",
+    COMPLEX,
+    INPUTS + "}",
+    {f"i{n}": {f"k{m}": 1 for m in range(100)} for n in range(3)},
+)
+VALUES.document(
+    "three inputs of thirty long unknown keys",
+    INPUT,
+    INPUTS + "}",
+    {f"i{n}": {f"k{m}" + "x" * 2000: "y" for m in range(30)} for n in range(3)},
+)
+UPDATE = "mutation($i: UpdateTaskInput!) { updateTask(input: $i) { __typename } }"
+for name in ("title", "priority", "projectId"):
+    VALUES.document(f"null for {name}", INPUT, UPDATE, {"i": {"id": "x", name: None}}, status=200)
+VALUES.document(
+    "a literal null for priority",
+    VALIDATION,
+    'mutation { updateTask(input: {id: "x", priority: null}) { __typename } }',
+)
+VALUES.document(
+    "extensions eleven deep", COMPLEX, "{ tenant { id } }", extensions={"a": [[[[[[[[[[[]]]]]]]]]]]}
+)
+VALUES.document(
+    "extensions of ten thousand values", COMPLEX, "{ tenant { id } }", extensions={"a": [0] * 10_000}
+)
+
+
 # Variables
 def deep(levels: int) -> object:
     value: object = "x"

@@ -1,125 +1,33 @@
-"""A tenant's own workflow: the states of its tasks and the moves between them."""
+"""How a tenant reshapes its workflow while tasks are in it."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from enum import StrEnum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import strawberry
 
 from graphql_api import inputs
 from graphql_api.auth.identity import Role
-from graphql_api.auth.permissions import at_least
-from graphql_api.context import Info
-from graphql_api.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
-from graphql_api.feature import Feature, once
+from graphql_api.errors import ConflictError, InvalidInputError, NotFoundError
 from graphql_api.features.projects import PROJECTS, Project
 from graphql_api.features.users import tenant_role
-from graphql_api.relay import MAX_PAGE, Node
+from graphql_api.features.workflows.workflow import (
+    WORKFLOW_UID,
+    StateCategory,
+    Workflow,
+    WorkflowState,
+    WorkflowTransition,
+)
+from graphql_api.relay import MAX_PAGE
 from graphql_api.results import Problem
-from graphql_api.store.entity import Entity, entity_class
+from graphql_api.store.entity import entity_class
 from graphql_api.store.idempotency import UNMARKED, Mark
 from graphql_api.store.repository import Repository, together
 from graphql_api.task_lists import STATE_KEY, tasks_in_status
 
-WORKFLOW_UID = "default"
 MAX_STATES, MAX_TRANSITIONS = 20, 100
 QUERIES_AT_ONCE = 25  # half of the client's connections
-
-
-@strawberry.enum(description="What a state means for reports: only DONE completes a task.")
-class StateCategory(StrEnum):
-    TODO = "TODO"
-    IN_PROGRESS = "IN_PROGRESS"
-    DONE = "DONE"
-
-
-@strawberry.type(description="A state a task can be in.")
-class WorkflowState:
-    key: str = strawberry.field(description="What `Task.status` and `moveTask(to:)` hold.")
-    name: str
-    category: StateCategory
-    retired: bool = strawberry.field(
-        default=False, description="Being removed: tasks only leave it, until none is left."
-    )
-
-
-@strawberry.type(description="A move that the workflow allows.")
-class WorkflowTransition:
-    from_state: str
-    to_state: str
-    role: Role = strawberry.field(description="The lowest role that may make it.")
-
-
-@strawberry.type(description="The states of the tenant's tasks, the first being every new task's.")
-class Workflow(Node, Entity):
-    kind: ClassVar[str] = "WORKFLOW"
-    noun: ClassVar[str] = "Workflow"
-
-    states: list[WorkflowState]
-    transitions: list[WorkflowTransition]
-
-    def state(self, key: str) -> WorkflowState | None:
-        """The state with that key."""
-        return next((state for state in self.states if state.key == key), None)
-
-    @property
-    def first_state(self) -> WorkflowState:
-        """Where a new task starts."""
-        return next(state for state in self.states if not state.retired)
-
-    def target(self, from_state: str, to_state: str, role: Role) -> WorkflowState:
-        """The state a move ends in. Raises InvalidInputError for a move that the workflow does not have,
-        ForbiddenError for one that the role may not make.
-
-        From a state that is retired, or that the workflow no longer has, every state is open that the role
-        may enter from some state.
-        """
-        target = self.state(to_state)
-        if target is None or target.retired:
-            raise InvalidInputError("The workflow has no such state.", "to")
-        source = self.state(from_state)
-        if from_state == to_state:
-            return target
-        if source is None or source.retired:
-            self._require_entry(to_state, role)
-            return target
-        for transition in self.transitions:
-            if (transition.from_state, transition.to_state) == (from_state, to_state):
-                if not role.covers(transition.role):
-                    raise ForbiddenError(f"This move needs the role {transition.role}.")
-                return target
-        open_moves = ", ".join(sorted(t.to_state for t in self.transitions if t.from_state == from_state))
-        raise InvalidInputError(
-            f"The workflow has no move from {from_state} to {to_state}; it has: {open_moves or 'none'}.",
-            "to",
-        )
-
-    def _require_entry(self, to_state: str, role: Role) -> None:
-        roles = [transition.role for transition in self.transitions if transition.to_state == to_state]
-        if roles and not any(role.covers(needed) for needed in roles):
-            raise ForbiddenError(f"Entering this state needs the role {min(roles, key=list(Role).index)}.")
-
-
-def default_workflow(repository: Repository) -> Workflow:
-    """What a new tenant starts with."""
-    states = [
-        WorkflowState(key="todo", name="To do", category=StateCategory.TODO),
-        WorkflowState(key="in_progress", name="In progress", category=StateCategory.IN_PROGRESS),
-        WorkflowState(key="in_review", name="In review", category=StateCategory.IN_PROGRESS),
-        WorkflowState(key="done", name="Done", category=StateCategory.DONE),
-    ]
-    moves = [
-        ("todo", "in_progress", Role.MEMBER),
-        ("in_progress", "todo", Role.MEMBER),
-        ("in_progress", "in_review", Role.MEMBER),
-        ("in_review", "in_progress", Role.MEMBER),
-        ("in_review", "done", Role.MEMBER),
-        ("done", "in_progress", Role.MANAGER),
-    ]
-    transitions = [WorkflowTransition(from_state=a, to_state=b, role=role) for a, b, role in moves]
-    return repository.new(Workflow, uid=WORKFLOW_UID, states=states, transitions=transitions)
 
 
 @strawberry.input(description="A state of the workflow, in the order of the board's columns.")
@@ -191,7 +99,7 @@ def _transitions(
     ]
 
 
-async def _update(repository: Repository, payload: UpdateWorkflowInput, mark: Mark) -> Workflow:
+async def update(repository: Repository, payload: UpdateWorkflowInput, mark: Mark) -> Workflow:
     """Replace the workflow. A state in use goes in three steps, each of which can be repeated: it is
     retired, so that no task enters it; its tasks are moved; it is removed.
     """
@@ -280,28 +188,3 @@ async def _move_all(repository: Repository, status: str, target: WorkflowState) 
                 with suppress(NotFoundError):  # deleted in the meantime
                     await repository.update(task, moved, expected_version=None, mark=UNMARKED)
             cursor, more = page.cursors[-1] if page.cursors else None, page.has_next
-
-
-@strawberry.type
-class WorkflowQuery:
-    @strawberry.field(
-        description="The workflow of the tenant's tasks.",
-        permission_classes=[at_least(Role.VIEWER)],
-    )
-    async def workflow(self, info: Info) -> Workflow:
-        return await info.context.repository.get(Workflow, WORKFLOW_UID)
-
-
-@strawberry.type
-class WorkflowMutation:
-    @strawberry.mutation(
-        description="Replace the workflow. A state that tasks are in needs a replacement. Moving many "
-        "tasks can take several calls: after DEADLINE_EXCEEDED repeat it, without expectedVersion.",
-        permission_classes=[at_least(Role.ADMIN)],
-    )
-    async def update_workflow(self, info: Info, input: UpdateWorkflowInput) -> UpdateWorkflowResult | None:
-        workflow = await once(info.context.repository, info, input, Workflow, _update)
-        return UpdateWorkflowPayload(workflow=workflow)
-
-
-FEATURE = Feature(nodes=(Workflow,), query=WorkflowQuery, mutation=WorkflowMutation)
