@@ -37,15 +37,16 @@ FIXED: Mapping[str, Sequence[Any]] = {
     "dueOn": ("2039-12-30", "2040-01-02", "2040-02-01"),
     "dueFrom": ("2039-12-01", "2040-01-02"),
     "dueTo": ("2040-01-02", "2040-03-01"),
-    "idempotencyKey": ("key-1", "key-2"),
+    "idempotencyKey": ("key-1", "key-2", "key-3", "key-4"),
 }
 TEXTS = frozenset({"name", "title", "description", "body", "adminName"})
 # What is unique or counted shows in creations, and a cursor comes from a list: both are drawn more often.
 CREATIONS = ("createProject", "createTask", "createTasks", "addComment", "inviteUser")
+OPERATIONS = ("onboardTenant", "suspendTenant", "reactivateTenant", "tenants")
 LISTS = ("projects", "tasks", "users")
 LEFT_OUT, GIVEN, NULL = range(3)
 RARELY = (LEFT_OUT,) * 6 + (GIVEN,)
-OFTEN = (LEFT_OUT, GIVEN)
+OFTEN = (LEFT_OUT, LEFT_OUT, GIVEN)
 MOSTLY = (LEFT_OUT,) * 3 + (GIVEN,) * 6 + (NULL,)
 CHOICES = {"TaskFilter": RARELY, "after": RARELY, "idempotencyKey": OFTEN}
 
@@ -76,7 +77,8 @@ class Drawing:
 
     def request(self, root: str | None = None) -> Request:
         """A request for one root field; creations and lists come more often than the others."""
-        root = root or self._pick((*roots(), *CREATIONS * 3, *LISTS * 3))
+        if root is None:
+            root = str(self._pick((*roots(), *CREATIONS * 3, *LISTS * 3)))
         self._foreign = {}
         arguments = self._arguments(root)
         if isinstance(given := arguments.get("input"), dict):
@@ -117,9 +119,9 @@ class Drawing:
         if isinstance(of, GraphQLEnumType):
             return self._pick(sorted(of.values))
         if isinstance(of, GraphQLInputObjectType):
-            if of.name == "UpdateWorkflowInput":
-                return self._workflow()
-            return self._members({each: field.type for each, field in of.fields.items()}, of.name)
+            settled = self._workflow() if of.name == "UpdateWorkflowInput" else {}
+            types = {each: field.type for each, field in of.fields.items() if each not in settled}
+            return settled | self._members(types, of.name)
         return self._scalar(of, name, owner)
 
     def _scalar(self, of: GraphQLScalarType, name: str, owner: str) -> Any:

@@ -61,12 +61,12 @@ def document(root: str) -> str:
     return f"{keyword} {root}{variables} {{ result: {root}{arguments} {_selection(field.type, DEPTH)} }}"
 
 
-def _selection(of: GraphQLOutputType, depth: int) -> str:
+def _selection(of: GraphQLOutputType, depth: int, *, in_row: bool = False) -> str:
     """All fields of a type; an entity takes one of `depth`, and at its end only leaves are asked for."""
     named = get_named_type(of)
     depth -= _is_entity(named)
     if isinstance(named, GraphQLObjectType):
-        return f"{{ {_fields(named, depth)} }}"
+        return f"{{ {_fields(named, depth, in_row=in_row)} }}"
     if not isinstance(named, GraphQLInterfaceType | GraphQLUnionType):
         return ""
     members = [*schema().get_possible_types(named)]
@@ -79,16 +79,26 @@ def _selection(of: GraphQLOutputType, depth: int) -> str:
     return f"{{ __typename {' '.join(fragments)} }}"
 
 
-def _fields(of: Fields, depth: int, without: Collection[str] = (), aliased: Collection[str] = ()) -> str:
+def _fields(
+    of: Fields,
+    depth: int,
+    *,
+    without: Collection[str] = (),
+    aliased: Collection[str] = (),
+    in_row: bool = False,
+) -> str:
     lines: list[str] = []
+    in_row = in_row or of.name.endswith("Edge")
     for name, field in of.fields.items():
-        named = get_named_type(field.type)
-        if name not in without and (depth or not _leads_to_an_entity(named)):
-            alias = f"{of.name}_{name}: " if name in aliased else ""
-            size = f"(first: {NESTED_ROWS})" if "first" in field.args else ""
-            # `current` may be anything: six entities in full are more than a document may hold.
-            left = 1 if named is _node() else depth
-            lines.append(f"{alias}{name}{size} {_selection(field.type, left)}".strip())
+        named, is_list = get_named_type(field.type), "first" in field.args
+        # A list in each row of a list takes a call for each; single parents are asked for theirs.
+        if name in without or (is_list and in_row) or (not depth and _leads_to_an_entity(named)):
+            continue
+        alias = f"{of.name}_{name}: " if name in aliased else ""
+        size = f"(first: {NESTED_ROWS})" if is_list else ""
+        # `current` may be anything: six entities in full are more than a document may hold.
+        left = 1 if named is _node() else depth
+        lines.append(f"{alias}{name}{size} {_selection(field.type, left, in_row=in_row)}".strip())
     return " ".join(lines)
 
 

@@ -1,13 +1,11 @@
-"""Two tenants set up through the product, once for each pair; each run starts from a copy of what that left."""
+"""Two tenants set up through the product, once for each pair; each run starts from a copy of that."""
 
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from graphql_api.auth.identity import Role
-from tests.isolation.arguments import LISTS
-from tests.isolation.documents import document
-from tests.isolation.party import Party
+from tests.isolation.party import Party, global_id
 from tests.isolation.sources import OWN_SALTS, Sources, predicted_uid
 from tests.world import OPERATOR, Caller, World
 
@@ -39,6 +37,7 @@ async def found(world: World, sources: Sources, party: Party) -> None:
         adminName=f"{party.canary} Admin",
     )
     party.people.append(Caller(party.slug, Role.ADMIN, founded["adminSubject"]))
+    party.ids["User"].append(global_id("User", founded["adminSubject"]))
     for number, role in enumerate(ROLES[party.number], 1):
         name, email = f"{party.canary} {role}", f"person-{number}@same.example"
         invited = await _admin(world, party).mutate(
@@ -55,12 +54,11 @@ async def furnish(world: World, sources: Sources, party: Party, *, same_uids: bo
         sources.salts[party.slug] = OWN_SALTS[party.number]
     admin, text = _admin(world, party), party.canary
     project = await admin.mutate("createProject", "project { id }", name=text)
-    task = await admin.mutate("createTask", "task { id }", projectId=project["project"]["id"], title=text)
+    belongs = {"projectId": project["project"]["id"], "assigneeId": party.ids["User"][-1]}
+    task = await admin.mutate("createTask", "task { id }", title=text, **belongs)
     comment = await admin.mutate("addComment", "comment { id }", taskId=task["task"]["id"], body=text)
     for made in (project, task, comment):
         party.learn("", {}, made)
-    for root in LISTS:
-        party.learn(root, {"first": 1}, await admin.data(document(root), first=1))
 
 
 def _admin(world: World, party: Party) -> World:

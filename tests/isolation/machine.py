@@ -3,8 +3,7 @@
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from random import Random
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -12,16 +11,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from graphql_api.auth.identity import Role
 from tests.asgi import Reply
-from tests.isolation.arguments import Drawing
+from tests.isolation.arguments import LISTS, OPERATIONS, Drawing
 from tests.isolation.documents import roots
 from tests.isolation.judge import Judge, ids_in
-from tests.isolation.party import PAIRS, REMEMBERED, IsolationError, Party, Pick, plain
+from tests.isolation.party import PAIRS, REMEMBERED, IsolationError, Party, Pick, plain, repeatable
 from tests.isolation.request import Request
 from tests.isolation.stage import Plant, Stage
 from tests.world import Caller
 
 NOBODY = Caller()
-OPERATIONS = ("onboardTenant", "suspendTenant", "reactivateTenant", "tenants")
 LATECOMERS = ("late-1", "late-10")
 
 
@@ -33,7 +31,7 @@ NOTHING = 0
 
 
 def picking(choice: int) -> Pick:
-    return Random(choice).choice  # noqa: S311 - a run must be repeatable, not secret
+    return repeatable(choice).choice
 
 
 class TwoTenants(RuleBasedStateMachine):
@@ -57,38 +55,46 @@ class TwoTenants(RuleBasedStateMachine):
 
     @initialize(choice=choices)
     def found_two_tenants(self, choice: int) -> None:
-        pick = picking(choice)
-        slugs, same_uids = pick(PAIRS), pick((False, False, True))
-        stage = Stage(self._endpoint, slugs, same_uids=same_uids)
-        self._stage = stage
-        self._runner.run(stage.open(self._plant))
-        self._judge = Judge(stage, self._runner.run(stage.rows()))
-        stage.log.lines.clear()
+        self._founding = choice
 
     @rule(choice=choices)
     def one_works(self, choice: int) -> None:
-        if choice == NOTHING:
-            return
-        pick = picking(choice)
-        party = pick((*self.stage.parties * 4, self.stage.operator))
-        self._runner.run(self._serve((party, *self._draw(pick, party))))
+        if choice != NOTHING:
+            self._runner.run(self._one_works(picking(choice)))
 
     @rule(choice=choices)
     def both_work_at_once(self, choice: int) -> None:
-        if choice == NOTHING:
-            return
-        pick = picking(choice)
-        drawn = [(party, *self._draw(pick, party)) for party in self.stage.parties]
-        self._runner.run(self._serve(*drawn))
+        if choice != NOTHING:
+            self._runner.run(self._both_work(picking(choice)))
 
     def teardown(self) -> None:
         if self._stage is None:
             return
-        stage = self._stage
-        self._runner.run(stage.close())
+        self._runner.run(self._stage.close())
         if self._plant is None:
-            assert not stage.world.guard.refused
-            assert "Scan" not in stage.world.guard.operations
+            assert not self._stage.world.guard.refused
+            assert "Scan" not in self._stage.world.guard.operations
+
+    async def _one_works(self, pick: Pick) -> None:
+        stage = await self._ready()
+        party = pick((*stage.parties * 4, stage.operator))
+        await self._serve((party, *self._draw(pick, party)))
+
+    async def _both_work(self, pick: Pick) -> None:
+        stage = await self._ready()
+        await self._serve(*((party, *self._draw(pick, party)) for party in stage.parties))
+
+    async def _ready(self) -> Stage:
+        """The stage, opened when something is to happen on it; each party has cursors from the beginning."""
+        if self._stage is None:
+            pick = picking(self._founding)
+            self._stage = Stage(self._endpoint, pick(PAIRS), same_uids=pick((False, False, True)))
+            await self._stage.open(self._plant)
+            self._judge = Judge(self._stage, await self._stage.rows())
+            for party in self._stage.parties:
+                for root in LISTS:
+                    await self._serve((party, party.people[0], Request(root, {"first": 1})))
+        return self._stage
 
     @property
     def stage(self) -> Stage:
@@ -153,9 +159,9 @@ def run_two_tenants(machine: Callable[[], TwoTenants], *, shrink: bool = True) -
         deadline=None,
         report_multiple_bugs=False,
         phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
-        suppress_health_check=[*HealthCheck],
+        suppress_health_check=[HealthCheck.too_slow],
     )
-    run_state_machine_as_test(machine, settings=bounds)
+    run_state_machine_as_test(cast("Any", machine), settings=bounds)
 
 
 def verdict(request: Request, reply: Reply) -> Any:

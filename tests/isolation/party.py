@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any, TypeVar
 
 from tests.world import Caller
@@ -19,6 +20,11 @@ Pick = Callable[[Sequence[Any]], Any]
 PAIRS = (("acme-1", "acme-10"), ("a-b", "a-b-c"), ("b-c", "a-b-c"), ("a-bc", "ab-c"))
 REMEMBERED = 8
 _TOKEN = re.compile(r"[0-9A-Za-z_-]{12,}={0,2}")
+
+
+def repeatable(seed: int | str) -> Random:
+    """Choices that follow from the seed alone; the clock and the machine have no part in them."""
+    return Random(seed)  # noqa: S311 - not a secret
 
 
 class IsolationError(AssertionError):
@@ -66,7 +72,7 @@ class Party:
     @property
     def emails(self) -> list[str]:
         """Addresses that only this tenant uses."""
-        return [f"{self.canary}.{number}@same.example" for number in range(3)]
+        return [f"{self.canary}.{number}@same.example" for number in range(6)]
 
     def learn(self, root: str, arguments: dict[str, Any], answer: Any) -> None:
         """Remember the ids of an answer, and how its list goes on."""

@@ -6,21 +6,20 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from copy import deepcopy
-from functools import cache
 from typing import Any
 
 import pytest
 from aiobotocore.session import get_session
+from botocore.model import OperationModel
 
 from graphql_api.auth.identity import Role
 from graphql_api.auth.membership import Memberships
 from graphql_api.bootstrap import MembershipReader
-from graphql_api.metering.limits import Limits
 from graphql_api.operations.documents import Document, Documents
 from graphql_api.telemetry import JsonFormatter
 from tests.asgi import Reply, call
 from tests.iam.guard import PolicyGuard
-from tests.isolation.documents import document, product, roots, schema
+from tests.isolation.documents import product
 from tests.isolation.founding import Founding, Rows, found, furnish
 from tests.isolation.party import Party
 from tests.isolation.request import Request
@@ -29,8 +28,10 @@ from tests.world import CALLER, Caller, World, open_world
 
 # Knows the service's model, which takes longer to read than a run takes.
 _SESSION = get_session()
+_PREPARE, _PREPARED = Documents._prepared, dict[str, Document]()
 _FOUNDINGS: dict[tuple[tuple[str, str], bool], Founding] = {}
 MAX_BATCH = 25
+READS = frozenset({"BatchGetItem", "Query"})
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -58,6 +59,7 @@ class Stage:
         self.operator = Party("operator", 9, [Caller(None, Role.PLATFORM)])
         self.sources = Sources()
         self.log = Log()
+        self._rows: Rows | None = None
         self._tokens: dict[Caller, dict[str, str]] = {}
         self._endpoint = endpoint
         self._same_uids = same_uids
@@ -76,6 +78,7 @@ class Stage:
         puts: list[Any] = [{"PutRequest": {"Item": row}} for row in founding.rows.values()]
         for start in range(0, len(puts), MAX_BATCH):
             await self._client.batch_write_item(RequestItems={self.table: puts[start : start + MAX_BATCH]})
+        self._rows = None
 
     async def close(self) -> None:
         await self._resources.aclose()
@@ -108,7 +111,12 @@ class Stage:
             CALLER.reset(mark)
 
     async def rows(self) -> Rows:
-        """The whole table, by a client that is not the product's."""
+        """The whole table, by a client that is not the product's; read again once the product has written."""
+        if self._rows is None:
+            self._rows = await self._scanned()
+        return self._rows
+
+    async def _scanned(self) -> Rows:
         pages = self._client.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
         return {
             (item["pk"]["S"], item["sk"]["S"]): dict(item) async for page in pages for item in page["Items"]
@@ -139,6 +147,7 @@ class Stage:
     async def _install(self, plant: Plant | None) -> None:
         patch = self._resources.enter_context(pytest.MonkeyPatch.context())
         patch.setattr("graphql_api.bootstrap.build_schema", product)
+        patch.setattr(Documents, "_prepared", _prepared_once)
         if plant is not None:
             patch.setattr(PolicyGuard, "watch", lambda *_: None)
             plant(patch)
@@ -147,12 +156,15 @@ class Stage:
         database = world.services.sources.database
         self.table = database.table_name
         memberships = Memberships(MembershipReader(database).read, clock=self.sources.passed)
-        # As in a process that has served for long; validating all documents anew takes longer than a run.
-        world.services.operations._documents._recent.update(_validated())
         self.world = World(dataclasses.replace(world.services, memberships=memberships), world.guard)
         client = _SESSION.create_client("dynamodb", region_name="us-east-1", endpoint_url=self._endpoint)
         self._client = await self._resources.enter_async_context(client)
+        database.client.meta.events.register("provide-client-params.dynamodb", self._on_call)
         self._listen()
+
+    def _on_call(self, model: OperationModel, **_event: object) -> None:
+        if model.name not in READS:
+            self._rows = None
 
     def _listen(self) -> None:
         """To everything the product says, and to what others say from a warning up."""
@@ -166,7 +178,8 @@ class Stage:
         product.propagate = False
 
 
-@cache
-def _validated() -> Mapping[str, Document]:
-    documents = Documents(schema(), Limits(), is_public=True)
-    return {text: documents.prepare(text) for text in map(document, roots())}
+def _prepared_once(documents: Documents, source: str) -> Document:
+    """Validating all documents anew would take longer than the run they are for."""
+    if source not in _PREPARED:
+        _PREPARED[source] = _PREPARE(documents, source)
+    return _PREPARED[source]

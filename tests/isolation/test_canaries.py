@@ -1,7 +1,7 @@
 """Each of two tenants does all that the schema allows and much that it does not; neither shows in the other.
 
-ISOLATION_EXAMPLES: how many searches, 10 by default; each is two fresh installations and up to 30 steps in
-both. A search follows from its number alone; what it finds is shrunk and printed as the steps that lead there.
+ISOLATION_EXAMPLES: how many searches, 10 by default; each is a fresh installation and up to 30 steps. A
+search follows from its number alone; what it finds is shrunk and printed as the steps that lead there.
 """
 
 import asyncio

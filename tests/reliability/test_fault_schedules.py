@@ -14,22 +14,12 @@ from graphql_api.store.client import Database
 from graphql_api.store.idempotency import UNMARKED
 from graphql_api.store.repository import StaleError
 from graphql_api.store.uid import new_uid
-from tests.reliability.network import (
-    Accident,
-    Attempt,
-    cancelled,
-    hangs,
-    network_of,
-    refused,
-    skipping_time,
-    slow,
-    unprocessed,
-)
+from tests.reliability.network import network_of, skipping_time
 from tests.reliability.seeds import chance, naming, seeds
-from tests.reliability.weather import SDK_ATTEMPTS, WEATHER
+from tests.reliability.weather import SDK_ATTEMPTS, Weather
 from tests.store.notes import Note, NoteStore, open_store, shelf
 
-NOTES = 120
+FEW, MANY = 12, 110  # the latter takes two calls to read
 
 
 @pytest.fixture
@@ -47,31 +37,6 @@ async def another_process(store: NoteStore) -> AsyncIterator[NoteStore]:
         with skipping_time(network):
             yield NoteStore(database, store.guard, network, store.settings)
     await database.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Weather:
-    """How often a request meets with an accident, and which."""
-
-    dice: Random
-    harshness: float
-
-    def __call__(self, attempt: Attempt) -> Accident | None:
-        dice = self.dice
-        if dice.random() >= self.harshness:
-            return slow(dice.uniform(0, 0.02), dice.uniform(0, 0.02)) if dice.random() < 0.5 else None
-        common = [*WEATHER.values(), *([hangs] if dice.random() < 0.05 else [])]
-        conflict = ("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "None")
-        special: dict[str, list[Accident]] = {
-            "BatchGetItem": [unprocessed(lambda _: dice.random() < 0.5)] * 6,
-            "TransactWriteItems": [
-                cancelled(dice.choice(conflict[:3]), *dice.choices(conflict, k=2)),
-                refused("TransactionInProgressException"),
-            ]
-            * 3,
-            "UpdateItem": [refused("TransactionConflictException")] * 6,
-        }
-        return dice.choice([*common, *special.get(attempt.operation, [])])
 
 
 @dataclass(slots=True)
@@ -106,7 +71,7 @@ def reads_items(notes: list[Note]) -> Work:
 
 def reads_list(notes: list[Note]) -> Work:
     async def work(store: NoteStore, dice: Random, seconds: float) -> None:
-        wanted, size = shelf("read"), dice.randint(20, 100)
+        wanted, size = shelf(notes[0].shelf), dice.choice([len(notes) // 3, len(notes) - 10, 100])
         seen, cursor, has_next = list[Note](), None, True
         repository = store.repository(seconds=seconds)
         while has_next:
@@ -162,6 +127,10 @@ def transfers(ledger: Ledger) -> Work:
     return work
 
 
+def uid_of(note: Note) -> str:
+    return note.uid
+
+
 async def timed(work: Awaitable[None], seconds: float) -> None:
     """Work ends by its deadline, with its result or with the one error that calls for another try."""
     loop = asyncio.get_running_loop()
@@ -189,20 +158,23 @@ async def audit(store: NoteStore, ledger: Ledger, counters: list[Note]) -> None:
 
 
 async def test_whatever_the_weather_answers_are_right_and_errors_are_typed(store: NoteStore):
-    read = [note for _ in range(0, NOTES, 60) for note in await store.written(60, shelf="read")]
-    read.sort(key=lambda note: note.uid)
+    few = sorted(await store.written(FEW, shelf="few"), key=uid_of)
+    halves = [await store.written(MANY // 2, shelf="many") for _ in range(2)]
+    many = sorted((note for half in halves for note in half), key=uid_of)
     outcomes = 0
     for seed in seeds():
         dice = chance(seed)
-        counters, accounts = await store.written(4), await store.written(3)
+        written = await store.written(6)
+        counters, accounts = written[:3], written[3:]
         ledger = Ledger([*counters], accounts, f"receipts {seed}")
+        read = many if seed % 8 == 0 else few
         works = [reads_items(read), reads_list(read), counts(ledger), transfers(ledger)]
         seconds = dice.choice([0.05, 1.0, 10.0])
         store.guard.forget_calls()
         with naming(seed):
             async with another_process(store) as process:
                 process.network.accident = Weather(dice, dice.choice([0.1, 0.3, 0.7]))
-                chosen = dice.choices(works, k=4)
+                chosen = dice.choices(works, k=3)
                 await asyncio.gather(*(timed(work(process, dice, seconds), seconds) for work in chosen))
                 attempts = len(process.network.attempts)
             assert attempts <= SDK_ATTEMPTS * len(store.guard.calls)

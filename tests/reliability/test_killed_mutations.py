@@ -1,7 +1,7 @@
 """A mutation that dies at one of its calls has had its effect once or not at all; repeated, it completes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
@@ -9,19 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.reliability.network import Accident, Network, Request, network_of, skipping_time, slow
+from tests.reliability.network import Accident, Network, Request, slow
 from tests.reliability.scene import MUTATIONS, Mutation, Scene, set_scene
 from tests.reliability.seeds import chance, naming, seeds
 from tests.world import Answer, World
 
 READS = {"BatchGetItem", "Query"}
-
-
-@pytest.fixture
-async def network(world: World, virtual_deadlines: None) -> AsyncIterator[Network]:
-    async with network_of(world.services.sources.database.client) as network:
-        with skipping_time(network):
-            yield network
+# A workflow is changed in several steps of which only the last knows its key: not while another one is at it.
+REPEATABLE = [field for field in MUTATIONS if field != "updateWorkflow"]
 
 
 def succeeded(answer: Answer) -> bool:
@@ -119,16 +114,17 @@ async def race(mutation: Mutation, scene: Scene, network: Network, dice: Random)
 
 async def test_the_same_request_many_times_at_once_has_one_effect(world: World, network: Network):
     courses: dict[str, Course] = {}
-    for seed in seeds(share=0.75):
+    for seed in seeds(share=0.5):
         dice = chance(seed)
-        field = dice.choice([*MUTATIONS][:-1])
+        field = dice.choice(REPEATABLE)
         mutation = MUTATIONS[field]
         if field not in courses:
             courses[field] = await undisturbed(mutation, world, network)
         scene, tasks = await set_scene(world), asyncio.all_tasks()
         with naming((seed, field)):
             outcomes = await race(mutation, scene, network, dice)
-            print(field, outcomes)
+            assert set(outcomes) <= {"SUCCESS", "CancelledError", "CONFLICT", "NOT_FOUND"}
+            assert {"SUCCESS", "CancelledError"} & set(outcomes)
             assert asyncio.all_tasks() == tasks
             assert succeeded(await mutation.send(scene, "key"))
             assert await scene.holds() == courses[field].once

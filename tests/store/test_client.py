@@ -18,12 +18,12 @@ PACKAGE = Path(__file__).parent.parent.parent / "graphql_api"
 
 
 def production() -> Settings:
-    return settings("http://127.0.0.1:1", profile=Profile.PRODUCTION)
+    return settings("https://127.0.0.1:1", profile=Profile.PRODUCTION)
 
 
 @pytest.mark.parametrize("profile", Profile)
 async def test_every_call_is_bounded(profile: Profile):
-    database = await Database(settings("http://127.0.0.1:1", profile=profile)).open()
+    database = await Database(settings("https://127.0.0.1:1", profile=profile)).open()
     try:
         config: Any = database.client.meta.config
         assert (config.connect_timeout, config.read_timeout) == (1, 2)
@@ -36,7 +36,7 @@ async def test_every_call_is_bounded(profile: Profile):
 
 @pytest.mark.parametrize("profile", Profile)
 async def test_only_development_pays_for_checking_parameters(profile: Profile):
-    database = await Database(settings("http://127.0.0.1:1", profile=profile)).open()
+    database = await Database(settings("https://127.0.0.1:1", profile=profile)).open()
     sent: list[object] = []
 
     def answer(request: AWSPreparedRequest, **_: object) -> AioAWSResponse:

@@ -24,7 +24,7 @@ def tenant_kept_for_the_process(patch: Patch) -> None:
     original = RequestContext._repository
 
     def repository(self: Any, family: Family) -> Any:
-        opened = original(self, family)
+        opened: Any = original(self, family)
         opened.__class__ = _RepositoryOfTheLatest
         opened.families = latest
         latest[family[:1]] = family

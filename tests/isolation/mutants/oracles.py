@@ -11,7 +11,7 @@ from graphql_api.store.keys import Family
 from graphql_api.store.repository import Repository
 from tests.isolation.mutants.reach import Patch, is_of_a_tenant, looking_elsewhere
 
-QUOTA = 45
+QUOTA = 30
 
 
 def an_error_that_names_what_it_hides(patch: Patch) -> None:

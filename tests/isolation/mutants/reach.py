@@ -70,7 +70,7 @@ def lists_by_a_cut_prefix(patch: Patch) -> None:
 
 
 def lists_without_the_tenant(patch: Patch) -> None:
-    _partition_lists(patch, lambda family: "T#all")
+    _partition_lists(patch, lambda _: "T#all")
 
 
 def _partition_lists(patch: Patch, cut: Callable[[Family], str]) -> None:
@@ -113,7 +113,7 @@ def write_by_id_alone(patch: Patch) -> None:
 
 def cursors_of_any_tenant(patch: Patch) -> None:
     original = ListRange.scope
-    patch.setattr(ListRange, "scope", lambda self, family: original(self, "T#any"))
+    patch.setattr(ListRange, "scope", lambda self, _: original(self, "T#any"))
 
 
 MUTANTS = (

@@ -1,0 +1,18 @@
+"""The shipped policies grant what the product does, and nothing else."""
+
+from tests.isolation.party import PAIRS
+from tests.isolation.stage import Stage
+from tests.isolation.tour import tour
+
+
+async def test_every_grant_is_used_and_every_use_granted(engine_endpoint: str):
+    stage = Stage(engine_endpoint, PAIRS[0], same_uids=False)
+    try:
+        await stage.open()
+        assert await tour(stage) == set()
+    finally:
+        await stage.close()
+    guard = stage.world.guard
+    assert guard.calls
+    assert not guard.refused
+    assert guard.unused_grants == set()
