@@ -5,9 +5,11 @@ import selectors
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import NoReturn
 
 import pytest
 
+FOREVER = 24 * 3600.0  # virtual seconds; what waits so long waits for nothing
 PATIENCE = 30.0  # real seconds after which the engine, or the test, is taken to hang
 
 
@@ -32,10 +34,8 @@ class _Selector(selectors.DefaultSelector):
             # An answer is on its way: time stands still until it is there.
             return super().select(PATIENCE) or _deadlock()
         arrived = super().select(0)
-        if not arrived and timeout is None:
-            return _deadlock()
         if not arrived:
-            self.now += timeout or 0
+            self.now += timeout if timeout is not None and timeout < FOREVER else _deadlock()
         return arrived
 
     def _wait(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -70,5 +70,5 @@ def virtual_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("graphql_api.deadline.time", clock)
 
 
-def _deadlock() -> list[tuple[selectors.SelectorKey, int]]:
+def _deadlock() -> NoReturn:
     raise DeadlockError

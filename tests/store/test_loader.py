@@ -131,8 +131,8 @@ async def test_a_failure_is_remembered_for_its_request(network: Network, loader:
     assert len(network.attempts) == 3
 
 
-async def test_a_failure_that_nobody_waits_for_is_no_leak(network: Network, loader: ItemLoader):
-    complaints: list[object] = []
+async def test_a_failure_that_nobody_waits_for_is_no_leak(store: NoteStore, network: Network):
+    complaints, loader = list[object](), ItemLoader(store.table())
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     network.script(*THROTTLED)
     readers = [asyncio.ensure_future(load_one(loader, one)) for one in keys(3)]
@@ -142,7 +142,7 @@ async def test_a_failure_that_nobody_waits_for_is_no_leak(network: Network, load
     await asyncio.gather(*readers, return_exceptions=True)
     await asyncio.sleep(60)
     assert len(network.attempts) == 3
-    del readers
+    del loader, readers, reader
     gc.collect()
     await asyncio.sleep(0)
     assert complaints == []
