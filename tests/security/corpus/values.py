@@ -95,13 +95,16 @@ VALUES.document(
     INPUTS + "}",
     {f"i{n}": {f"k{m}" + "x" * 2000: "y" for m in range(30)} for n in range(3)},
 )
-UPDATE = "mutation($i: UpdateTaskInput!) { updateTask(input: $i) { __typename } }"
+UPDATE = (
+    "mutation($i: UpdateTaskInput!) { updateTask(input: $i) { __typename ... on Error { code message } } }"
+)
 for name in ("title", "priority", "projectId"):
     VALUES.document(f"null for {name}", INPUT, UPDATE, {"i": {"id": "x", name: None}}, status=200)
 VALUES.document(
     "a literal null for priority",
-    VALIDATION,
-    'mutation { updateTask(input: {id: "x", priority: null}) { __typename } }',
+    INPUT,
+    'mutation { updateTask(input: {id: "x", priority: null}) { __typename ... on Error { code } } }',
+    status=200,
 )
 VALUES.document(
     "extensions eleven deep", COMPLEX, "{ tenant { id } }", extensions={"a": [[[[[[[[[[[]]]]]]]]]]]}
