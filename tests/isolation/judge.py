@@ -67,17 +67,14 @@ class Judge:
         if request.root in CREATIONS and isinstance(result, dict):
             self._require_own_effect(caller, request, result)
 
-    def logged(self, party: Party) -> None:
-        """What was written down while a party was served."""
-        slug = None if party is self._stage.operator else party.slug
-        for tenant, line in self._stage.log.lines:
-            if tenant != slug:
-                continue
+    def logged(self, party: Party, caller: Caller) -> None:
+        """What was written down while a caller was served."""
+        lines = self._stage.log.lines
+        self._stage.log.lines = [each for each in lines if each[0] != caller.tenant]
+        for line in (line for tenant, line in lines if tenant == caller.tenant):
             found = self._secrets_in(party, line)
-            if found or json.loads(line).get("tenant", slug) != slug:
-                raise IsolationError(
-                    f"a line logged for {party.slug} says {found or 'another tenant'}: {line}"
-                )
+            if found or json.loads(line).get("tenant") not in (None, caller.tenant):
+                raise IsolationError(f"logged for {party.slug}: {found or 'another tenant'} in {line}")
 
     def stored(self, rows: Rows, *served: Party) -> None:
         """What requests of these parties left in the table."""

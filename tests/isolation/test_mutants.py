@@ -6,7 +6,6 @@ found the mutant itself or has had its turns. The table at the end of the run sa
 
 import asyncio
 import os
-from collections import Counter
 
 import pytest
 from hypothesis import seed
@@ -17,7 +16,7 @@ from tests.isolation.mutants import MUTANTS
 from tests.isolation.proof import PROOFS, Proof, Search, Suite
 from tests.isolation.stage import Plant
 
-TURNS = 8
+TURNS = 20
 EACH_FOR_ITSELF = os.environ.get("ISOLATION_MUTANTS") == "all"
 
 
@@ -26,7 +25,7 @@ def suites(endpoint: str) -> dict[str, Suite]:
 
     def canaries(plant: Plant, turn: int) -> None:
         with asyncio.Runner() as runner:
-            machine = seed(turn)(lambda: TwoTenants(runner, endpoint, Counter(), plant))
+            machine = seed(turn)(lambda: TwoTenants(runner, endpoint, plant))
             run_two_tenants(machine, shrink=False)
 
     def interference(plant: Plant, turn: int) -> None:

@@ -1,11 +1,12 @@
-"""Requests of every kind that the schema has, until each has succeeded for everybody who may make it."""
+"""Requests for every field that the schema has, until each has succeeded for everybody who may make it."""
 
 from typing import Any
 
 from tests.asgi import Reply
 from tests.isolation.arguments import OPERATIONS, Drawing
 from tests.isolation.documents import roots
-from tests.isolation.party import Party, repeatable
+from tests.isolation.judge import Judge
+from tests.isolation.party import repeatable
 from tests.isolation.stage import Stage
 
 MOST_REQUESTS = 1000
@@ -18,11 +19,12 @@ def succeeded(reply: Reply) -> bool:
 
 
 async def tour(stage: Stage) -> set[tuple[str, str]]:
-    """Who has not succeeded with which root field."""
+    """Who has not succeeded with which root field. Raises IsolationError for what shows in another."""
     choice = repeatable("tour").choice
     missing = {(party.slug, root) for party in stage.parties for root in roots() if root not in OPERATIONS}
     missing |= {(stage.operator.slug, root) for root in OPERATIONS}
     everybody = {party.slug: party for party in (*stage.parties, stage.operator)}
+    judge = Judge(stage, await stage.rows())
     for number in range(MOST_REQUESTS):
         if not missing:
             break
@@ -32,13 +34,12 @@ async def tour(stage: Stage) -> set[tuple[str, str]]:
             root = choice((root, root, root, "createProject", "createTask", "addComment"))
         other = stage.parties[party is stage.parties[0]]
         drawing = Drawing(choice, party, other, slugs=("late-1", "late-10"))
-        if succeeded(await _asked(stage, party, drawing, root, f"request-{number:04}")):
+        request = drawing.request(root)
+        reply = await stage.send(party.people[0], request, f"request-{number:04}")
+        judge.stored(await stage.rows(), party)
+        judge.heard(party, party.people[0], request, reply)
+        judge.logged(party, party.people[0])
+        party.learn(root, request.arguments, reply.json().get("data"))
+        if succeeded(reply):
             missing.discard((slug, root))
     return missing
-
-
-async def _asked(stage: Stage, party: Party, drawing: Drawing, root: str, request_id: str) -> Reply:
-    request, caller = drawing.request(root), party.people[0]
-    reply = await stage.send(caller, request, request_id)
-    party.learn(root, request.arguments, reply.json().get("data"))
-    return reply

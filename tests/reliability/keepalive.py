@@ -39,6 +39,7 @@ class Proxy(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one segment: two would wait for each other (Nagle)
 
     def setup(self) -> None:
         super().setup()

@@ -17,7 +17,7 @@ from graphql_api.features.users import User
 from graphql_api.relay import global_id
 from tests.world import Answer, World, found, user_uid
 
-ROWS = 60  # more than one commit takes
+ROWS = 51  # more than one commit takes
 _SLUGS: Iterator[str] = (f"tenant-{number}" for number in itertools.count())
 
 EVERYTHING = """query ($task: ID!) {

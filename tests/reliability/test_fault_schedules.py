@@ -173,7 +173,7 @@ async def test_whatever_the_weather_answers_are_right_and_errors_are_typed(store
         store.guard.forget_calls()
         with naming(seed):
             async with another_process(store) as process:
-                process.network.accident = Weather(dice, dice.choice([0.1, 0.3, 0.7]))
+                process.network.accident = Weather(dice, dice.choice([0.1, 0.4, 0.8]))
                 chosen = dice.choices(works, k=3)
                 await asyncio.gather(*(timed(work(process, dice, seconds), seconds) for work in chosen))
                 attempts = len(process.network.attempts)

@@ -53,7 +53,8 @@ class Weather:
         dice = self.dice
         if dice.random() >= self.harshness:
             return slow(dice.uniform(0, 0.02), dice.uniform(0, 0.02)) if dice.random() < 0.5 else None
-        common = [*WEATHER.values(), *([hangs] if dice.random() < 0.05 else [])]
+        # An effect that nobody hears of is the hardest to get right.
+        common = [*WEATHER.values(), *[lost_answer] * 4, *([hangs] if dice.random() < 0.05 else [])]
         conflict = ("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "None")
         members = len(attempt.body.get("TransactItems", [])) or 1
         special: dict[str, list[Accident]] = {

@@ -137,12 +137,11 @@ async def test_a_failure_that_nobody_waits_for_is_no_leak(store: NoteStore, netw
     network.script(*THROTTLED)
     readers = [asyncio.ensure_future(load_one(loader, one)) for one in keys(3)]
     await asyncio.sleep(0)
-    for reader in readers:
-        reader.cancel()
+    assert {reader.cancel() for reader in readers} == {True}
     await asyncio.gather(*readers, return_exceptions=True)
     await asyncio.sleep(60)
     assert len(network.attempts) == 3
-    del loader, readers, reader
+    del loader, readers
     gc.collect()
     await asyncio.sleep(0)
     assert complaints == []

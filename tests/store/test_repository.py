@@ -189,7 +189,7 @@ async def test_what_goes_with_an_update_is_made_for_each_try(store: NoteStore):
 
 @pytest.mark.parametrize("expects", [False, True], ids=["whatever is there", "the version it has seen"])
 async def test_no_update_is_lost_between_two_writers(store: NoteStore, network: Network, expects: bool):
-    for seed in seeds(share=0.1):
+    for seed in seeds(share=0.06):
         dice, newer = chance(seed), list[bool]()
         (note,) = await store.written()
 
