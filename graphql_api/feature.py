@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 from graphql_api import inputs
 from graphql_api.context import Info
+from graphql_api.errors import ApiError
 from graphql_api.store.entity import Entity
 from graphql_api.store.idempotency import AlreadyDoneError, Mark, mark
 from graphql_api.store.repository import Repository
@@ -46,7 +47,12 @@ async def once(
     begun = mark_of(repository, info, payload)
     try:
         await begun.require_new(repository.table)
-        return await effect(repository, payload, begun)
+        try:
+            return await effect(repository, payload, begun)
+        except ApiError:
+            # What it ran into may be the effect of the same request, repeated at the same time.
+            await begun.require_new(repository.table)
+            raise
     except AlreadyDoneError as done:
         entity = await repository.fresh().find(cls, done.uids[0])
         assert entity is not None, "an entity outlives the record of its making"

@@ -119,7 +119,8 @@ async def update(repository: Repository, payload: UpdateWorkflowInput, mark: Mar
         workflow = await repository.update(
             workflow,
             lambda now: dataclasses.replace(now, states=[*states, *retired], transitions=transitions),
-            expected_version=version,
+            # Two that remove states at once would each retire what the other keeps: the later is a conflict.
+            expected_version=version or workflow.version,
             mark=UNMARKED,
         )
         version = workflow.version
