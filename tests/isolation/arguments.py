@@ -22,6 +22,7 @@ from tests.isolation.party import Party, Pick, global_id
 from tests.isolation.request import Request
 
 KINDS = ("Tenant", "Project", "Task", "Comment", "User", "Workflow")
+TAKES_ANY = ("node", "nodes")
 # Whose id an argument takes, where its name does not say so.
 KIND_OF = {"assigneeId": "User", "afterTaskId": "Task", "projectId": "Project", "taskId": "Task"}
 SHARED_EMAILS = ("sam@same.example", "kim@same.example")
@@ -60,6 +61,14 @@ def nobodys_id(kind: str) -> str:
     return global_id(kind, encode(0x7FFF << 100))
 
 
+def kind_taken(name: str, owner: str) -> str:
+    """Of which kind an id is that an argument takes: `owner` is the root field or input it belongs to."""
+    named = [kind for kind in KINDS if kind.lower() in owner.lower()] if name == "id" else []
+    if name not in KIND_OF and not named:
+        raise UnknownArgumentError(f"{owner} takes {name}: ID")
+    return KIND_OF.get(name) or named[0]
+
+
 class Drawing:
     """Draws requests of `own`, who knows what `other` was answered. `taken` are ids that are no strangers
     to `own` although `other` has them too: both may have a thing of the same uid.
@@ -76,9 +85,9 @@ class Drawing:
         self._foreign: dict[str, str] = {}
 
     def request(self, root: str | None = None) -> Request:
-        """A request for one root field; creations and lists come more often than the others."""
+        """A request for one root field; creations, lists and bare ids come more often than the others."""
         if root is None:
-            root = str(self._pick((*roots(), *CREATIONS * 3, *LISTS * 3)))
+            root = str(self._pick((*roots(), *CREATIONS * 3, *LISTS * 3, *TAKES_ANY * 3)))
         self._foreign = {}
         arguments = self._arguments(root)
         if isinstance(given := arguments.get("input"), dict):
@@ -126,7 +135,7 @@ class Drawing:
 
     def _scalar(self, of: GraphQLScalarType, name: str, owner: str) -> Any:
         if of.name == "ID":
-            return self._id(self._kind(name, owner))
+            return self._id(self._pick(KINDS) if owner in TAKES_ANY else kind_taken(name, owner))
         if name in FIXED:
             return self._pick(FIXED[name])
         if name in TEXTS:
@@ -142,14 +151,6 @@ class Drawing:
         if name not in values:
             raise UnknownArgumentError(f"{owner} takes {name}: {of.name}")
         return values[name](owner)
-
-    def _kind(self, name: str, owner: str) -> str:
-        if owner in ("node", "nodes"):
-            return self._pick(KINDS)
-        named = [kind for kind in KINDS if kind.lower() in owner.lower()] if name == "id" else []
-        if name not in KIND_OF and not named:
-            raise UnknownArgumentError(f"{owner} takes {name}: ID")
-        return KIND_OF.get(name) or named[0]
 
     def _id(self, kind: str) -> str:
         own, strange = (

@@ -101,7 +101,7 @@ class TwoTenants(RuleBasedStateMachine):
             drawing = Drawing(pick, party, pick(stage.parties), slugs=slugs)
             return party.people[0], drawing.request(pick((*OPERATIONS * 6, *roots())))
         other = stage.other(party)
-        if (past := self._past[party.slug]) and pick((False,) * 9 + (True,)):
+        if (past := self._past[party.slug]) and pick((False,) * 5 + (True,)):
             request = pick(past)
         else:
             taken = ids_in(self._judge.rows, party.slug)

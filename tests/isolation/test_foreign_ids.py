@@ -8,7 +8,7 @@ from graphql import GraphQLInputObjectType, GraphQLInputType, GraphQLObjectType,
 
 from graphql_api.auth.identity import Role
 from tests.asgi import Reply
-from tests.isolation.arguments import KINDS, Drawing, nobodys_id
+from tests.isolation.arguments import KINDS, TAKES_ANY, Drawing, kind_taken, nobodys_id
 from tests.isolation.documents import roots, schema
 from tests.isolation.machine import verdict
 from tests.isolation.party import PAIRS
@@ -101,9 +101,7 @@ def kind_at(root: str, path: Path) -> str:
     for name in path[1:]:
         assert isinstance(named, GraphQLInputObjectType)
         owner, named = named.name, get_named_type(named.fields[name].type)
-    if root in ("node", "nodes"):
-        return "Task"
-    return Drawing._kind(Drawing.__new__(Drawing), path[-1], owner)
+    return "Task" if root in TAKES_ANY else kind_taken(path[-1], owner)
 
 
 @pytest.mark.parametrize(("root", "path"), PLACES, ids=str)
