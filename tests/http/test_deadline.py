@@ -13,7 +13,7 @@ from tests.http.protocol import Services, post
 @pytest.fixture
 def services() -> Services:
     # Long enough for every task to have started, however slow the machine.
-    return protocol.services(request_deadline=0.25)
+    return protocol.services(request_deadline=1.0)
 
 
 async def running() -> set[asyncio.Task[object]]:
