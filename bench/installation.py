@@ -27,6 +27,7 @@ class BenchInstallation:
         self.settings = Settings(
             profile=Profile.PRODUCTION,
             table_name=f"bench-{directory.name}",
+            control_table_name=f"bench-{directory.name}-control",
             issuer=ISSUER,
             audience=AUDIENCE,
             jwks_url=f"{ISSUER}/jwks.json",

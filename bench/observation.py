@@ -13,7 +13,7 @@ from bench.installation import BenchInstallation
 from bench.operations import Operation, representative, workloads
 from bench.tenant import BenchError, Sample, Session, found
 from graphql_api.handlers import loop
-from graphql_api.store.provision import create_table
+from graphql_api.store.provision import create_tables
 
 Calls = Counter[str]
 
@@ -38,7 +38,7 @@ def observe(installation: BenchInstallation) -> Observation:
     rivals = contenders(services)
     loop.run(services.open())
     try:
-        loop.run(create_table(database))
+        loop.run(create_tables(database))
         observation = Observation(loop.run(found(services)))
         sample = observation.sample
         database.take()

@@ -1,4 +1,4 @@
-"""The command line: serve, token, schema."""
+"""The command line: serve, token, schema, verify-log, reconcile."""
 
 import argparse
 import asyncio
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from graphql_api.auth.identity import Role
 from graphql_api.local.dynamodb import EmbeddedDynamoDBError
 from graphql_api.local.installation import STATE_DIR, Installation
+from graphql_api.local.log_commands import PATIENCE_SECONDS, anchor, patience, reconcile, verify_log
 from graphql_api.local.people import subject_of
 from graphql_api.local.serve import serve
 from graphql_api.schema import build_schema
@@ -58,7 +59,34 @@ def _parser() -> argparse.ArgumentParser:
     )
     minting.add_argument("--user", metavar="EMAIL", help="default: a demo user with that role")
     minting.set_defaults(run=_token)
+    _describe_verification(
+        commands.add_parser("verify-log", help="check a tenant's change log, hash by hash")
+    )
+    _describe_reconciliation(
+        commands.add_parser("reconcile", help="find what a tenant's change log has missed, but for deletions")
+    )
     return parser
+
+
+def _describe_verification(verifying: argparse.ArgumentParser) -> None:
+    verifying.add_argument("--tenant", required=True, help="slug, such as acme")
+    verifying.add_argument(
+        "--anchor", type=anchor, metavar="SEQUENCE:HASH", help="what an earlier run printed; kept elsewhere"
+    )
+    verifying.set_defaults(run=verify_log)
+
+
+def _describe_reconciliation(reconciling: argparse.ArgumentParser) -> None:
+    reconciling.add_argument("--tenant", required=True, help="slug, such as acme")
+    reconciling.add_argument("--repair", action="store_true", help="log what was missed")
+    reconciling.add_argument(
+        "--patience",
+        type=patience,
+        default=PATIENCE_SECONDS,
+        metavar="SECONDS",
+        help="how long a change may be on its way to the log (default: %(default)s)",
+    )
+    reconciling.set_defaults(run=reconcile)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,11 +11,13 @@ ApiError
 ├── RateLimitedError            RATE_LIMITED           try again later
 ├── QuotaExceededError          QUOTA_EXCEEDED         the tenant's plan allows no more
 ├── QueryTooComplexError        QUERY_TOO_COMPLEX      the document is over a static bound
+├── BadRequestError             BAD_REQUEST            not a GraphQL request
+├── PayloadTooLargeError        PAYLOAD_TOO_LARGE      request, answer or event; `extensions.limit` in bytes
+├── CursorExpiredError          CURSOR_EXPIRED         an event cursor older than the log; read anew
 ├── DeadlineExceededError       DEADLINE_EXCEEDED      the request ran out of time; retry it
 └── InternalError               INTERNAL_SERVER_ERROR  our fault; masked for the client
 
-RATE_LIMITED, QUOTA_EXCEEDED and CURSOR_EXPIRED (a change cursor older than the log) are in the contract and
-not answered yet.
+QUOTA_EXCEEDED is in the contract and not answered yet.
 """
 
 from enum import StrEnum
@@ -139,6 +141,27 @@ class QueryTooComplexError(ApiError):
     """A static bound of the document is exceeded; `extensions` name the bound and its limit."""
 
     code = ErrorCode.QUERY_TOO_COMPLEX
+
+
+class BadRequestError(ApiError):
+    """Not a GraphQL request at all."""
+
+    code = ErrorCode.BAD_REQUEST
+
+
+class PayloadTooLargeError(ApiError):
+    """What was sent, or what would be answered, is over its bound."""
+
+    code = ErrorCode.PAYLOAD_TOO_LARGE
+
+
+class CursorExpiredError(ApiError):
+    """The cursor's place is no longer in the log, or the log is another: nothing is passed over silently."""
+
+    code = ErrorCode.CURSOR_EXPIRED
+
+    def __init__(self) -> None:
+        super().__init__("The cursor is too old to resume from; read the data again and begin anew.")
 
 
 class DeadlineExceededError(ApiError):

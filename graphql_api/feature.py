@@ -21,6 +21,7 @@ class Feature:
     nodes: tuple[type[Entity], ...] = ()
     query: type[Any] | None = None
     mutation: type[Any] | None = None
+    subscription: type[Any] | None = None
 
 
 class MutationInput(Protocol):

@@ -7,6 +7,9 @@ from typing import Generic, TypeVar
 
 import strawberry
 
+from graphql_api.auth.identity import Role
+from graphql_api.auth.permissions import at_least
+from graphql_api.context import Info
 from graphql_api.errors import InvalidInputError, NotFoundError
 from graphql_api.metering.list_size import DEFAULT_PAGE, MAX_PAGE
 from graphql_api.store.entity import Entity
@@ -83,6 +86,14 @@ class Connection(Generic[T]):
     edges: list[Edge[T]]
     page_info: PageInfo
 
+    @strawberry.field(
+        description="A place in the tenant's change log from before this list was read: a subscription that "
+        "begins `after` it misses nothing.",
+        permission_classes=[at_least(Role.VIEWER)],
+    )
+    def event_cursor(self, info: Info) -> str:
+        return info.context.event_cursor
+
 
 def connection(page: Page[T], after: str | None) -> Connection[T]:
     """The connection that shows a page read after a cursor."""
@@ -93,6 +104,6 @@ def connection(page: Page[T], after: str | None) -> Connection[T]:
             has_next_page=page.has_next,
             has_previous_page=after is not None,
             start_cursor=page.cursors[0] if page.cursors else None,
-            end_cursor=page.cursors[-1] if page.cursors else None,
+            end_cursor=page.resume or (page.cursors[-1] if page.cursors else None),
         ),
     )

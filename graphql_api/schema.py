@@ -61,6 +61,7 @@ async def _load_or_error(info: Info, id: str) -> Node | ApiError:
 def build_schema(features: Sequence[Feature] = FEATURES) -> strawberry.Schema:
     """The schema of the given features, in their order."""
     queries = tuple(feature.query for feature in features if feature.query)
+    subscriptions = tuple(feature.subscription for feature in features if feature.subscription)
     mutations = tuple(feature.mutation for feature in features if feature.mutation)
     return strawberry.Schema(
         query=strawberry.type(
@@ -71,6 +72,11 @@ def build_schema(features: Sequence[Feature] = FEATURES) -> strawberry.Schema:
             merge_types("Mutation", mutations),
             description="What can be changed. Each answers with its payload or a typed error; the same "
             "`idempotencyKey` within 24 hours has one effect.",
+        ),
+        subscription=strawberry.type(
+            merge_types("Subscription", subscriptions),
+            description="What happens in your tenant, in order. Each field takes `after`: a cursor of an "
+            "earlier change, or a list's `eventCursor`, from which nothing is missed.",
         ),
         types=[cls for feature in features for cls in feature.nodes],
         exception_handlers=EXCEPTION_HANDLERS,

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ class SettingsError(Exception):
 
 T = TypeVar("T")
 MAX_DEADLINE = 29.0  # seconds, of API Gateway
+MIN_RETENTION_DAYS, MAX_RETENTION_DAYS = 8, 3650  # A day more than subscribers may resume after.
 MIN_SECRET_BYTES = 32  # RFC 2104 §3: a key shorter than the hash's output weakens the MAC.
 
 
@@ -52,19 +54,25 @@ class Settings:
 
     `cursor_secrets`: the first signs, every one verifies, so a secret can be rotated.
     `dynamodb_endpoint`: None on AWS; a URL of any DynamoDB-compatible engine elsewhere.
+    `connections_endpoint`: where frames for WebSocket clients are posted: API Gateway's management API with
+    its stage, or the local gateway's; None where nothing is pushed.
+    `log_retention`: how long the change log is kept for audit; subscribers resume from its last seven days.
     `request_deadline`: seconds a request may take, API Gateway's 29 s being the outer bound.
     """
 
     profile: Profile
     table_name: str
+    control_table_name: str
     issuer: str
     audience: str
     jwks_url: str
     cursor_secrets: tuple[bytes, ...]
     region: str = "us-east-1"
     dynamodb_endpoint: str | None = None
+    connections_endpoint: str | None = None
     allowed_origins: tuple[str, ...] = ()
     request_deadline: float = 10.0
+    log_retention: timedelta = timedelta(days=400)
 
     def __post_init__(self) -> None:
         if not self.cursor_secrets or any(
@@ -91,6 +99,7 @@ class Settings:
         return cls(
             profile=_read(env, "PROFILE", Profile, Profile.PRODUCTION),
             table_name=_read(env, "TABLE_NAME", str),
+            control_table_name=_read(env, "CONTROL_TABLE_NAME", str),
             issuer=_read(env, "JWT_ISSUER", str),
             audience=_read(env, "JWT_AUDIENCE", str),
             jwks_url=_read(env, "JWKS_URL", str),
@@ -99,7 +108,9 @@ class Settings:
             ),
             region=_read(env, "AWS_REGION", str, "us-east-1"),
             dynamodb_endpoint=env.get("DYNAMODB_ENDPOINT") or None,
+            connections_endpoint=env.get("CONNECTIONS_ENDPOINT") or None,
             allowed_origins=tuple(env.get("ALLOWED_ORIGINS", "").replace(",", " ").split()),
+            log_retention=_read(env, "LOG_RETENTION_DAYS", _retention, "400"),
             request_deadline=_read(env, "REQUEST_DEADLINE_SECONDS", _seconds, "10"),
         )
 
@@ -119,3 +130,10 @@ def _seconds(text: str) -> float:
     if not 0 < seconds <= MAX_DEADLINE:
         raise ValueError(text)
     return seconds
+
+
+def _retention(text: str) -> timedelta:
+    days = int(text)
+    if not MIN_RETENTION_DAYS <= days <= MAX_RETENTION_DAYS:
+        raise ValueError(text)
+    return timedelta(days=days)

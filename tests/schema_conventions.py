@@ -49,7 +49,11 @@ def lists_are_relay_connections(schema: GraphQLSchema) -> Iterator[str]:
     for kind in object_types(schema):
         item = kind.name.removesuffix("Connection").removesuffix("Edge")
         expected = {
-            f"{item}Connection": {"edges": f"[{item}Edge!]!", "pageInfo": "PageInfo!"},
+            f"{item}Connection": {
+                "edges": f"[{item}Edge!]!",
+                "pageInfo": "PageInfo!",
+                "eventCursor": "String!",
+            },
             f"{item}Edge": {"cursor": "String!", "node": f"{item}!"},
             "PageInfo": PAGE_INFO,
         }.get(kind.name)

@@ -6,6 +6,7 @@ from graphql_api.settings import MIN_SECRET_BYTES, Profile, Settings, SettingsEr
 
 NEEDED = {
     "TABLE_NAME": "data",
+    "CONTROL_TABLE_NAME": "control",
     "JWT_ISSUER": "https://issuer.example",
     "JWT_AUDIENCE": "graphql-api",
     "JWKS_URL": "https://issuer.example/jwks.json",
@@ -19,6 +20,7 @@ def test_what_is_needed_is_enough() -> None:
     assert settings == Settings(
         profile=Profile.PRODUCTION,
         table_name="data",
+        control_table_name="control",
         issuer="https://issuer.example",
         audience="graphql-api",
         jwks_url="https://issuer.example/jwks.json",

@@ -23,11 +23,11 @@ from graphql_api.features.users import User, membership_writes
 from graphql_api.features.workflows.workflow import default_workflow
 from graphql_api.settings import Profile, Settings
 from graphql_api.store.client import PRINCIPAL
-from graphql_api.store.provision import create_table
-from graphql_api.store.schema import table_definition
+from graphql_api.store.provision import create_tables
+from graphql_api.store.schema import control_definition, table_definition
 from tests.asgi import Reply, call
 from tests.auth.signing import KeyPair
-from tests.iam.guard import PlatformRole, PolicyGuard, Principal, TenantSession
+from tests.iam.guard import ConnectionsRole, PlatformRole, PolicyGuard, Principal, TenantSession
 
 ISSUER, AUDIENCE = "https://issuer.test", "graphql-api"
 KEYS = KeyPair("test-key")
@@ -45,9 +45,11 @@ class PublishedKeys:
 
 
 def settings(endpoint: str, *, profile: Profile = Profile.DEVELOPMENT) -> Settings:
+    name = f"test-{uuid.uuid4().hex[:12]}"
     return Settings(
         profile=profile,
-        table_name=f"test-{uuid.uuid4().hex[:12]}",
+        table_name=name,
+        control_table_name=f"{name}-control",
         issuer=ISSUER,
         audience=AUDIENCE,
         jwks_url="https://issuer.test/jwks.json",
@@ -64,6 +66,8 @@ def principal() -> Principal | None:
     kind, _, slug = family.partition("#")
     if kind == "P":
         return PlatformRole()
+    if kind == "C":
+        return ConnectionsRole()
     return TenantSession(slug if caller in (None, slug) else caller)
 
 
@@ -170,8 +174,10 @@ async def open_world(endpoint: str, *, profile: Profile = Profile.DEVELOPMENT, *
     services = build_services(chosen, **sources)
     services = dataclasses.replace(services, verifier=TokenVerifier(PublishedKeys(), ISSUER, AUDIENCE))
     await services.open()
-    await create_table(services.sources.database)
-    guard = PolicyGuard([table_definition(chosen.table_name)], principal)
+    await create_tables(services.sources.database)
+    guard = PolicyGuard(
+        [table_definition(chosen.table_name), control_definition(chosen.control_table_name)], principal
+    )
     guard.watch(services.sources.database.client)
     world = World(services, guard)
     for slug in ("acme", "globex"):

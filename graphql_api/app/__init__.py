@@ -12,13 +12,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from graphql_api.app.http_error import BadRequestError, MethodNotAllowedError
+from graphql_api.app.http_error import MethodNotAllowedError
 from graphql_api.app.middleware import ErrorBoundary, RequestMiddleware
 from graphql_api.app.response import refusal
 from graphql_api.app.view import ContextFactory, GraphQLView
 from graphql_api.auth.identity import Identity
 from graphql_api.auth.middleware import AuthMiddleware
-from graphql_api.errors import NotFoundError
+from graphql_api.errors import BadRequestError, NotFoundError
 from graphql_api.operations import Operations
 from graphql_api.settings import Settings
 

@@ -1,10 +1,8 @@
 """Failures of the HTTP exchange itself, and the status each error code travels under.
 
 ApiError
-├── BadRequestError             BAD_REQUEST             400  not a GraphQL request
 ├── MethodNotAllowedError       METHOD_NOT_ALLOWED      405  `extensions.allow` names what is
 ├── NotAcceptableError          NOT_ACCEPTABLE          406  wants neither media type of ours
-├── PayloadTooLargeError        PAYLOAD_TOO_LARGE       413  of either side; `extensions.limit` in bytes
 └── UnsupportedMediaTypeError   UNSUPPORTED_MEDIA_TYPE  415  the body is not JSON
 """
 
@@ -12,10 +10,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from graphql_api.errors import ApiError, ErrorCode
-
-
-class BadRequestError(ApiError):
-    code = ErrorCode.BAD_REQUEST
+from graphql_api.operations.report import code_of
 
 
 class MethodNotAllowedError(ApiError):
@@ -24,10 +19,6 @@ class MethodNotAllowedError(ApiError):
 
 class NotAcceptableError(ApiError):
     code = ErrorCode.NOT_ACCEPTABLE
-
-
-class PayloadTooLargeError(ApiError):
-    code = ErrorCode.PAYLOAD_TOO_LARGE
 
 
 class UnsupportedMediaTypeError(ApiError):
@@ -48,11 +39,6 @@ STATUSES: Mapping[ErrorCode, int] = {
     ErrorCode.INTERNAL_SERVER_ERROR: 500,
     ErrorCode.DEADLINE_EXCEEDED: 503,
 }
-
-
-def code_of(entry: Mapping[str, object]) -> ErrorCode:
-    """The code of an entry of `errors`."""
-    return cast("Mapping[str, ErrorCode]", entry["extensions"])["code"]
 
 
 def headers_of(entry: Mapping[str, object]) -> dict[str, str]:

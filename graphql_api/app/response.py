@@ -6,11 +6,12 @@ from graphql import OperationType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from graphql_api.app.encoding import encode, encode_within
-from graphql_api.app.http_error import STATUSES, PayloadTooLargeError, code_of, headers_of
+from graphql_api.app.http_error import STATUSES, headers_of
 from graphql_api.app.negotiation import MediaType
-from graphql_api.errors import ApiError
+from graphql_api.errors import ApiError, PayloadTooLargeError
 from graphql_api.operations import Failure, OperationResult, describe
+from graphql_api.operations.encoding import encode, encode_within
+from graphql_api.operations.report import code_of
 
 MAX_BYTES = 4_500_000  # Lambda delivers 6 MB, counted after escaping the body once more.
 

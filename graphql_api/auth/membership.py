@@ -51,6 +51,11 @@ class Memberships:
         role = _effective_role(claims.role, await self._membership(claims.tenant, claims.subject))
         return Identity(claims.subject, role, claims.tenant, claims.expires_at)
 
+    def forget(self, tenant: str, subject: str | None = None) -> None:
+        """Read a person's record, or those of a whole tenant, anew when they are next asked for."""
+        for key in [key for key in self._records if key[0] == tenant and subject in (None, key[1])]:
+            del self._records[key]
+
     async def _membership(self, tenant: str, subject: str) -> Membership | None:
         key = (tenant, subject)
         read_at, record = self._records.get(key, (0.0, None))

@@ -15,6 +15,7 @@ from graphql_api.auth.keys import KEY_ID
 from graphql_api.errors import UnauthenticatedError
 
 INVALID_TOKEN = "The token is not valid."  # noqa: S105 -- a message, not a secret
+EXPIRED_TOKEN = "The token has expired."  # noqa: S105 -- a message as well
 MAX_TOKEN_BYTES = 8 * 1024
 MAX_AGE = 24 * 3600
 LEEWAY = 10

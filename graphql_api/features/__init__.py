@@ -1,6 +1,6 @@
 """The product: one file or folder for each noun, registered here and nowhere else."""
 
-from graphql_api.features import comments, projects, tasks, tenants, users, workflows
+from graphql_api.features import changes, comments, projects, tasks, tenants, users, workflows
 
 FEATURES = (
     tenants.FEATURE,
@@ -9,4 +9,5 @@ FEATURES = (
     projects.FEATURE,
     tasks.FEATURE,
     comments.FEATURE,
+    changes.FEATURE,
 )

@@ -1,7 +1,7 @@
 """Comments on tasks. A task keeps the ids of its latest ones, so a comment and its task change together."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Annotated, ClassVar
 
 import strawberry
@@ -12,11 +12,12 @@ from graphql_api.auth.permissions import at_least
 from graphql_api.context import Info
 from graphql_api.errors import ConflictError, ForbiddenError
 from graphql_api.feature import Feature, once
+from graphql_api.features.changes import ChangeEvent
 from graphql_api.features.tasks.task import RECENT_COMMENTS, RecentComment, Task, comments_of
 from graphql_api.features.users import User
 from graphql_api.relay import Node, uid_of
 from graphql_api.results import Problem
-from graphql_api.store.entity import Entity, Placement
+from graphql_api.store.entity import Entity, Placement, Topic
 from graphql_api.store.idempotency import Mark
 from graphql_api.store.repository import MAX_CONTENTION, Repository, StaleError
 from graphql_api.store.uid import mirrored
@@ -33,6 +34,9 @@ class Comment(Node, Entity):
 
     def placement(self) -> Placement:
         return Placement(listing_pk=comments_of(self.task_uid).partitions[0], agenda_sk=mirrored(self.uid))
+
+    def topics(self) -> Sequence[Topic]:
+        return [comments_of(self.task_uid).partitions[0]]
 
     @strawberry.field(permission_classes=[at_least(Role.VIEWER)])
     async def author(self, info: Info) -> User | None:
@@ -92,6 +96,8 @@ def _recount(repository: Repository, task: Task, recent: list[RecentComment], by
         recent_comments=recent[:RECENT_COMMENTS],
         comment_count=task.comment_count + by,
         comments_version=task.comments_version + 1,
+        updated_by_uid=repository.stamp.actor.subject,
+        request_id=repository.stamp.request_id,
     )
     return counted, repository.change(task, counted, guard="comments_version")
 
@@ -206,4 +212,24 @@ class CommentMutation:
         return DeleteCommentPayload(comment=comment)
 
 
-FEATURE = Feature(nodes=(Comment,), mutation=CommentMutation)
+@strawberry.type(description="Something happened to a comment.")
+class CommentChange(ChangeEvent):
+    @strawberry.field(description="As the change left it; one that was deleted, as it was last.")
+    def comment(self) -> Comment:
+        return self.event.change.entity
+
+
+@strawberry.type
+class CommentSubscription:
+    @strawberry.subscription(
+        description="Changes of the comments on a task.", permission_classes=[at_least(Role.VIEWER)]
+    )
+    async def comment_changed(
+        self, info: Info, task_id: strawberry.ID, after: str | None = None
+    ) -> AsyncGenerator[CommentChange]:
+        task = await info.context.repository.known(Task, uid_of(Task, task_id))
+        async for event in info.context.listen(comments_of(task.uid).partitions[0], after):
+            yield CommentChange(event=event)
+
+
+FEATURE = Feature(nodes=(Comment,), mutation=CommentMutation, subscription=CommentSubscription)

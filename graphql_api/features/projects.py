@@ -2,6 +2,7 @@
 
 import dataclasses
 import unicodedata
+from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -13,10 +14,11 @@ from graphql_api.auth.permissions import at_least
 from graphql_api.context import Info
 from graphql_api.errors import ConflictError
 from graphql_api.feature import Feature, once
+from graphql_api.features.changes import ChangeEvent
 from graphql_api.features.users import User
 from graphql_api.relay import READS_A_LIST, Connection, Node, connection, page_size, uid_of
 from graphql_api.results import Problem
-from graphql_api.store.entity import Entity, Placement
+from graphql_api.store.entity import Entity, Placement, Topic
 from graphql_api.store.idempotency import Mark
 from graphql_api.store.keys import sort_key
 from graphql_api.store.page import ListRange
@@ -27,6 +29,7 @@ from graphql_api.task_lists import TaskFilter, TaskOrder, Whose, project_path, r
 if TYPE_CHECKING:
     from graphql_api.features.tasks.task import Task
 
+ALL_PROJECTS: Topic = ("PROJECTS",)
 PROJECTS = ListRange(Index.LISTING, (("PROJECTS",),))
 
 
@@ -44,6 +47,12 @@ class Project(Node, Entity):
         # Decomposed, so that an accent sorts beside its letter and not behind all of them.
         name = unicodedata.normalize("NFD", self.name.casefold())
         return Placement(listing_pk=("PROJECTS",), agenda_sk=sort_key(name, self.uid))
+
+    def topics(self) -> Sequence[Topic]:
+        return [ALL_PROJECTS, project_topic(self.uid)]
+
+    def ends(self) -> Sequence[Topic]:
+        return [project_path(self.uid)]
 
     @strawberry.field(permission_classes=[at_least(Role.VIEWER)])
     async def created_by(self, info: Info) -> User | None:
@@ -64,6 +73,11 @@ class Project(Node, Entity):
     ) -> Connection[Annotated["Task", strawberry.lazy("graphql_api.features.tasks.task")]]:
         wanted = without_owner(filter)
         return await read_tasks(info, Whose(project_uid=self.uid), wanted, order_by, first, after)
+
+
+def project_topic(uid: str) -> Topic:
+    """What happens to one project itself."""
+    return ("PROJECT", uid)
 
 
 @strawberry.input(description="A new project.")
@@ -195,4 +209,31 @@ class ProjectMutation:
         return DeleteProjectPayload(project=project)
 
 
-FEATURE = Feature(nodes=(Project,), query=ProjectQuery, mutation=ProjectMutation)
+@strawberry.type(description="Something happened to a project.")
+class ProjectChange(ChangeEvent):
+    @strawberry.field(description="As the change left it; one that was deleted, as it was last.")
+    def project(self) -> Project:
+        return self.event.change.entity
+
+
+@strawberry.type
+class ProjectSubscription:
+    @strawberry.subscription(
+        description="Changes of all projects, or of one.",
+        permission_classes=[at_least(Role.VIEWER)],
+    )
+    async def project_changed(
+        self, info: Info, project_id: strawberry.ID | None = None, after: str | None = None
+    ) -> AsyncGenerator[ProjectChange]:
+        topic = ALL_PROJECTS
+        if project_id is not None:
+            topic = project_topic(
+                (await info.context.repository.known(Project, uid_of(Project, project_id))).uid
+            )
+        async for event in info.context.listen(topic, after):
+            yield ProjectChange(event=event)
+
+
+FEATURE = Feature(
+    nodes=(Project,), query=ProjectQuery, mutation=ProjectMutation, subscription=ProjectSubscription
+)

@@ -76,6 +76,7 @@ class EmailAddress(Entity):
 
     kind: ClassVar[str] = "EMAIL"
     noun: ClassVar[str] = "E-mail address"
+    is_logged: ClassVar[bool] = False
 
     user_uid: str
 

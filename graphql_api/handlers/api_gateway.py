@@ -11,8 +11,8 @@ from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphql_api.app import Services, create_app
-from graphql_api.app.http_error import BadRequestError
 from graphql_api.deadline import Deadline
+from graphql_api.errors import BadRequestError
 from graphql_api.handlers import loop
 from graphql_api.operations import Failure, describe
 

@@ -16,9 +16,10 @@ from graphql_api.settings import Profile, Settings
 
 ISSUER = "https://issuer.localhost"
 AUDIENCE = "graphql-api"
-TABLE_NAME = "graphql-api-data"
+TABLE_NAME, CONTROL_TABLE_NAME = "graphql-api-data", "graphql-api-control"
 STATE_DIR = Path(".local")
 JWKS_PATH = "/.well-known/jwks.json"
+GATEWAY_PATH = "/_gateway"
 LOOPBACK = "127.0.0.1"
 # An engine on this machine takes any key; the SDK wants one.
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
@@ -46,11 +47,13 @@ class Installation:
         return Settings(
             profile=Profile.DEVELOPMENT,
             table_name=TABLE_NAME,
+            control_table_name=CONTROL_TABLE_NAME,
             issuer=ISSUER,
             audience=AUDIENCE,
             jwks_url=f"http://{LOOPBACK}:{port}{JWKS_PATH}",
             cursor_secrets=(self.cursor_secret,),
             dynamodb_endpoint=dynamodb_endpoint,
+            connections_endpoint=f"http://{LOOPBACK}:{port}{GATEWAY_PATH}",
             allowed_origins=(f"http://{LOOPBACK}:{port}", f"http://localhost:{port}"),
         )
 

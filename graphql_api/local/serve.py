@@ -1,5 +1,6 @@
-"""The whole system on one machine: engine, table, demo data, HTTP."""
+"""The whole system on one machine: engine, tables, demo data, HTTP and WebSockets, the stream."""
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -11,20 +12,31 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from graphql_api import telemetry
 from graphql_api.app import create_app
 from graphql_api.bootstrap import Services, build_services
+from graphql_api.errors import ApiError
+from graphql_api.handlers.events import StreamHandler, SweepHandler, WebSocketHandler
 from graphql_api.local import demo
 from graphql_api.local.banner import banner
 from graphql_api.local.dynamodb import EmbeddedDynamoDB
+from graphql_api.local.gateway import WebSocketGateway
 from graphql_api.local.graphiql import DemoTab, GraphiQLConfig, graphiql_routes
-from graphql_api.local.installation import JWKS_PATH, LOOPBACK, STATE_DIR, Installation
-from graphql_api.store.provision import create_table
+from graphql_api.local.installation import GATEWAY_PATH, JWKS_PATH, LOOPBACK, STATE_DIR, Installation
+from graphql_api.local.pump import StreamPump
+from graphql_api.store.provision import create_tables
+
+STAGE = "local"
+SWEEP_SECONDS = 15.0
+SHUTDOWN_SECONDS = 5
+
+_log = logging.getLogger(__name__)
 
 
 def serve(port: int, *, reset: bool = False, state_dir: Path = STATE_DIR) -> None:
@@ -42,33 +54,86 @@ def serve(port: int, *, reset: bool = False, state_dir: Path = STATE_DIR) -> Non
         installation.announce(endpoint)
         try:
             app = create_local_app(installation, listener.getsockname()[1], endpoint)
-            config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
-            uvicorn.Server(config).run(sockets=[listener])
+            LocalServer(app).run(sockets=[listener])
         finally:
             installation.withdraw()
 
 
+class LocalServer(uvicorn.Server):
+    """Uvicorn as API Gateway is: it neither pings nor compresses, and tells clients that it goes away."""
+
+    def __init__(self, app: Starlette) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                ws="websockets-sansio",  # The other one stands on what `websockets` is about to remove.
+                ws_ping_interval=None,
+                ws_per_message_deflate=False,
+                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            )
+        )
+        self._gateway: WebSocketGateway = app.state.gateway
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Before uvicorn closes the sockets itself, with another code.
+        await self._gateway.close()
+        await super().shutdown(sockets)
+
+
 def create_local_app(installation: Installation, port: int, endpoint: str) -> Starlette:
-    """The application with what only development serves; it makes its table and data when it starts."""
+    """The doors of the API, and behind them what only development serves. It makes its tables and data when
+    it starts.
+    """
     services = build_services(installation.settings(port=port, dynamodb_endpoint=endpoint))
-    app = create_app(services, extra_routes=_development_routes(installation))
-    # The page at / hands out tokens; another site's name that resolves to this machine gets none.
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=(LOOPBACK, "localhost"))
-    serving = app.router.lifespan_context
+    gateway = WebSocketGateway(WebSocketHandler(services).handle, stage=STAGE)
+    pages = create_app(services, extra_routes=_development_routes(installation))
 
     @contextlib.asynccontextmanager
-    async def lifespan(application: Starlette) -> AsyncGenerator[None]:
-        async with serving(application):
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        async with pages.router.lifespan_context(pages):
             await _provision(services)
-            print(banner(installation, port), flush=True)
-            yield
+            sweeping = asyncio.create_task(_sweep(services))
+            async with _pump(services):
+                print(banner(installation, port), flush=True)
+                yield
+            sweeping.cancel()
 
-    app.router.lifespan_context = lifespan
+    app = Starlette(
+        routes=[*gateway.routes("/graphql", GATEWAY_PATH), Mount("/", pages)],
+        # The page at / hands out tokens; another site's name that resolves to this machine gets none.
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=(LOOPBACK, "localhost"))],
+        lifespan=lifespan,
+    )
+    app.state.gateway = gateway
     return app
 
 
+def _pump(services: Services) -> StreamPump:
+    settings = services.settings
+    return StreamPump(
+        StreamHandler(services).handle,
+        table_name=settings.table_name,
+        region=settings.region,
+        endpoint=settings.dynamodb_endpoint,
+    )
+
+
+async def _sweep(services: Services) -> None:
+    """What a schedule does on AWS."""
+    handler = SweepHandler(services)
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        try:
+            await handler.handle()
+        except ApiError as error:
+            _log.warning("Sockets were not swept.", extra={"code": error.code})
+
+
 async def _provision(services: Services) -> None:
-    await create_table(services.sources.database)
+    await create_tables(services.sources.database)
     await demo.seed(services.sources)
 
 

@@ -10,7 +10,9 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     IntValueNode,
+    VariableNode,
     Visitor,
+    get_operation_ast,
     specified_rules,
     validate,
     visit,
@@ -33,16 +35,36 @@ from graphql_api.operations.report import RefusedError, document_failures
 # What strawberry.Schema.execute validates with.
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 
+EVENT_CURSOR = "eventCursor"
+RESUMPTION = "after"
 _PLATFORM = "*"  # Its operators are of no tenant; no slug is this.
 _MAX_SHARED_DIGITS = 3  # A page size tells nothing of anybody.
 _INTROSPECTS = re.compile(r"__(schema|type)\b")
 
 
 class Document(NamedTuple):
-    """A valid document and the profile of each of its operations, by name; None is an anonymous one's."""
+    """A valid document and the profile of each of its operations, by name; None is an anonymous one's.
+
+    `tells_position`: it asks where the change log stood before its data was read.
+    """
 
     node: DocumentNode
     profiles: Mapping[str | None, OperationProfile]
+    tells_position: bool = False
+
+    def resumption_variable(self, name: str | None) -> str | None:
+        """The variable that says behind which event a subscription begins, if nothing else is said by it."""
+        operation = get_operation_ast(self.node, name)
+        fields = operation.selection_set.selections if operation else ()
+        for argument in (
+            given for field in fields if isinstance(field, FieldNode) for given in field.arguments or ()
+        ):
+            if argument.name.value == RESUMPTION and isinstance(argument.value, VariableNode):
+                finder = _VariableFinder(argument.value.name.value)
+                visit(self.node, finder)
+                # Where it is declared, and where it is used.
+                return finder.name if finder.times == 2 else None
+        return None
 
     def choose(self, name: str | None) -> str | None:
         """The name of the operation to execute. OperationResolutionError unless there is just one."""
@@ -99,7 +121,17 @@ class Documents:
             errors = [_without_suggestion(error) for error in errors]
         if errors:
             raise RefusedError(document_failures(errors, InvalidDocumentError))
-        return Document(node, profiles)
+        return Document(node, profiles, EVENT_CURSOR in source)
+
+
+class _VariableFinder(Visitor):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self.times = 0
+
+    def enter_variable(self, node: VariableNode, *_: object) -> None:
+        self.times += node.name.value == self.name
 
 
 def _without_suggestion(error: GraphQLError) -> GraphQLError:

@@ -1,15 +1,27 @@
 """Strawberry's schema, executed from a document that is already parsed and valid."""
 
 import asyncio
+import inspect
+from contextlib import aclosing
 from functools import partial
 from typing import Any, cast
 
+import graphql
 import strawberry
-from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSchema,
+    located_error,
+)
 from strawberry.execution import optimized_is_awaitable
 
 from graphql_api.errors import InvalidInputError
 from graphql_api.operations.report import RefusedError, document_failures
+
+# Its executor is generic in what graphql-core leaves open.
+_SUBSCRIPTION: Any = graphql
 
 
 def graphql_schema(schema: strawberry.Schema) -> GraphQLSchema:
@@ -45,16 +57,7 @@ class Executor:
         context: object,
     ) -> ExecutionResult:
         """The result of one operation, failures of fields in it. Raises RefusedError for bad variables."""
-        execution = self._build(
-            document,
-            operation_name=operation_name,
-            raw_variable_values=variables,
-            operation_extensions=extensions,
-            context_value=context,
-        )
-        if isinstance(execution, list):
-            refused = cast("list[GraphQLError]", execution)
-            raise RefusedError(document_failures(refused, InvalidInputError))
+        execution = self._built(document, operation_name, variables, extensions, context)
         abandoned: set[asyncio.Future[object]] = execution.background_futures
         try:
             outcome = execution.execute_operation()
@@ -67,3 +70,46 @@ class Executor:
                 future.cancel()
             raise
         return result
+
+    async def first_event(
+        self,
+        document: DocumentNode,
+        operation_name: str | None,
+        variables: dict[str, object],
+        extensions: dict[str, object],
+        context: object,
+    ) -> ExecutionResult | None:
+        """What a subscription answers to the first event of its source, None if the source has none; the
+        failure of the subscription itself has no data. Raises RefusedError for bad variables.
+        """
+        execution = self._built(document, operation_name, variables, extensions, context)
+        source = _SUBSCRIPTION.create_source_event_stream(execution)
+        if inspect.isawaitable(source):
+            source = await source
+        if isinstance(source, ExecutionResult):
+            return source
+        try:
+            async with aclosing(_SUBSCRIPTION.map_source_to_response_event(execution, source)) as results:
+                return await anext(results, None)
+        except Exception as error:  # noqa: BLE001 - the resolver's failure is the subscription's
+            return ExecutionResult(None, [located_error(error)])
+
+    def _built(
+        self,
+        document: DocumentNode,
+        operation_name: str | None,
+        variables: dict[str, object],
+        extensions: dict[str, object],
+        context: object,
+    ) -> Any:
+        execution = self._build(
+            document,
+            operation_name=operation_name,
+            raw_variable_values=variables,
+            operation_extensions=extensions,
+            context_value=context,
+        )
+        if isinstance(execution, list):
+            refused = cast("list[GraphQLError]", execution)
+            raise RefusedError(document_failures(refused, InvalidInputError))
+        return execution

@@ -44,7 +44,8 @@ class OperationRequest:
 
 @dataclass(frozen=True, slots=True)
 class OperationResult:
-    """`data` is ABSENT when nothing was executed, None when execution came to nothing.
+    """`data` is ABSENT when nothing was executed, None when execution came to nothing; a subscription whose
+    source had no event has neither data nor errors.
 
     `operation` is what was executed, if anything was.
     """
@@ -73,10 +74,14 @@ class OperationContext(Protocol):
     def request_id(self) -> str: ...
     @property
     def deadline(self) -> Deadline: ...
+    async def before_reading(self) -> None: ...
 
 
 class Operations:
-    """The one way in for queries and mutations, whichever door they came through; shared by all tenants."""
+    """The one way in for operations, whichever door they came through; shared by all tenants.
+
+    A subscription is executed for the first event of its source: its context decides what that is.
+    """
 
     def __init__(self, schema: strawberry.Schema, limits: Limits, profile: Profile) -> None:
         is_public = profile is Profile.DEVELOPMENT
@@ -106,6 +111,16 @@ class Operations:
         except ApiError as error:
             return self._result(context, [Failure(error)])
 
+    def without_resumption(self, request: OperationRequest, identity: Identity | None) -> OperationRequest:
+        """What all who listen to the same ask, wherever each of them resumes: the variable that says so is
+        empty. For requests that were executed.
+        """
+        document = self._documents.prepare(request.query, identity)
+        name = document.resumption_variable(document.choose(request.operation_name))
+        if name is None or name not in request.variables:
+            return request
+        return replace(request, variables={**request.variables, name: ""})
+
     async def _executed(
         self,
         document: Document,
@@ -115,13 +130,17 @@ class Operations:
         cost: Cost,
     ) -> OperationResult:
         extensions = {"cost": asdict(cost)}
+        is_subscription = document.profiles[name].operation is OperationType.SUBSCRIPTION
+        run = self._executor.first_event if is_subscription else self._executor.execute
         try:
             async with asyncio.timeout(context.deadline.remaining()):
-                result = await self._executor.execute(
-                    document.node, name, request.variables, request.extensions, context
-                )
+                if document.tells_position:
+                    await context.before_reading()
+                result = await run(document.node, name, request.variables, request.extensions, context)
         except TimeoutError:
             return self._result(context, [Failure(DeadlineExceededError())], None, extensions)
+        if result is None:
+            return self._result(context, (), extensions=extensions)
         errors = result.errors or []
         return self._result(context, field_failures(errors), result.data, extensions)
 

@@ -1,9 +1,9 @@
 """Failures in, what the client may read of them out; the unexpected ones go to the log whole."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 from graphql import (
     ArgumentNode,
@@ -15,7 +15,7 @@ from graphql import (
 )
 from strawberry.exceptions import StrawberryInputCoercionError
 
-from graphql_api.errors import ApiError, InternalError, InvalidInputError
+from graphql_api.errors import ApiError, ErrorCode, InternalError, InvalidInputError
 from graphql_api.metering.limits import clip
 
 ErrorEntry: TypeAlias = dict[str, object]
@@ -54,6 +54,11 @@ def describe(failure: Failure, request_id: str) -> ErrorEntry:
         entry["path"] = list(path)
     entry["extensions"] = {**error.extensions, "code": error.code, "requestId": request_id}
     return entry
+
+
+def code_of(entry: Mapping[str, object]) -> ErrorCode:
+    """The code of an entry of `errors`."""
+    return cast("Mapping[str, ErrorCode]", entry["extensions"])["code"]
 
 
 def document_failures(errors: Sequence[GraphQLError], error_class: type[ApiError]) -> list[Failure]:

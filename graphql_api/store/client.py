@@ -35,10 +35,11 @@ def client_config(*, validate_parameters: bool) -> AioConfig:
 
 
 class Database:
-    """Owns the process's one client and the name of the data table; open it once, on the event loop."""
+    """Owns the process's one client and the names of its tables; open it once, on the event loop."""
 
     def __init__(self, settings: Settings) -> None:
         self.table_name = settings.table_name
+        self.control_table_name = settings.control_table_name
         self._settings = settings
         self._resources = AsyncExitStack()
         self._client: DynamoDBClient | None = None

@@ -1,4 +1,4 @@
-"""Pagination cursors: opaque, tamper-proof, good for one tenant and one list, for a day."""
+"""Cursors: opaque, tamper-proof, good for one scope; those of lists for a day."""
 
 import base64
 import binascii
@@ -14,30 +14,46 @@ _HOUR_BYTES = 4
 MAX_CURSOR_LENGTH = 2048  # a sort key is at most 1,024 bytes (DynamoDB)
 
 
-class CursorCodec:
-    """Seals the sort key at which a page ended.
+class Seals:
+    """Bytes in, text out that nobody else can make: base64url(bytes | HMAC-SHA256 truncated to 128 bits).
 
-    A cursor is base64url(hour | sort key | HMAC-SHA256 truncated to 128 bits), the MAC also covering
-    the list it belongs to: the tenant, the index partition and the range. The first secret signs,
-    every secret verifies. `hours` is the clock, in whole hours of Unix time.
+    The MAC also covers the scope. The first secret signs, every secret verifies.
     """
 
-    def __init__(self, secrets: Sequence[bytes], hours: Callable[[], int]) -> None:
+    def __init__(self, secrets: Sequence[bytes]) -> None:
         self._secrets = tuple(secrets)
-        self._hours = hours
 
-    def seal(self, position: str, scope: Sequence[str]) -> str:
-        payload = self._hours().to_bytes(_HOUR_BYTES, "big") + position.encode()
+    def seal(self, payload: bytes, scope: Sequence[str]) -> str:
         sealed = payload + _mac(self._secrets[0], payload, scope)
         return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
+    def open(self, text: str, scope: Sequence[str]) -> bytes:
+        """The sealed bytes. Raises BadCursorError for anything that was not sealed for this scope."""
+        sealed = _from_base64(text)
+        payload, mac = sealed[:-_MAC_BYTES], sealed[-_MAC_BYTES:]
+        if not any(hmac.compare_digest(mac, _mac(secret, payload, scope)) for secret in self._secrets):
+            raise BadCursorError
+        return payload
+
+
+class CursorCodec:
+    """Seals the sort key at which a page ended, with the hour it was sealed in.
+
+    The scope is the list it belongs to: the tenant, the index partition and the range. `hours` is the clock,
+    in whole hours of Unix time.
+    """
+
+    def __init__(self, seals: Seals, hours: Callable[[], int]) -> None:
+        self._seals = seals
+        self._hours = hours
+
+    def seal(self, position: str, scope: Sequence[str]) -> str:
+        return self._seals.seal(self._hours().to_bytes(_HOUR_BYTES, "big") + position.encode(), scope)
+
     def open(self, cursor: str, scope: Sequence[str]) -> str:
         """The sealed position. Raises BadCursorError for anything but an unexpired cursor of this scope."""
-        sealed = _from_base64(cursor)
-        payload, mac = sealed[:-_MAC_BYTES], sealed[-_MAC_BYTES:]
-        if len(payload) <= _HOUR_BYTES or not any(
-            hmac.compare_digest(mac, _mac(secret, payload, scope)) for secret in self._secrets
-        ):
+        payload = self._seals.open(cursor, scope)
+        if len(payload) <= _HOUR_BYTES:
             raise BadCursorError
         if self._hours() - int.from_bytes(payload[:_HOUR_BYTES], "big") > LIFETIME_HOURS:
             raise BadCursorError

@@ -1,14 +1,15 @@
 """What every stored thing has in common; a feature's entity is one dataclass and its place in the lists."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import strawberry
 
 from graphql_api.store.codec import Item, encode
 from graphql_api.store.keys import Family, Key, entity_key, partition
-from graphql_api.store.schema import EXPIRY, INDEX_PARTITIONS
+from graphql_api.store.schema import EXPIRY, INDEX_ATTRIBUTES, INDEX_PARTITIONS, PARTITION, SORT
 
 # A soft-deleted entity can be restored for this long; then the table's TTL removes it.
 RESTORABLE_FOR = timedelta(days=30)
@@ -31,6 +32,8 @@ class Placement:
 
 
 NOWHERE = Placement()
+# A path inside the tenant's family, such as ("PROJECT", project uid, "TASKS").
+Topic: TypeAlias = tuple[str, ...]
 _CLASSES: dict[str, type[Any]] = {}
 
 
@@ -44,6 +47,10 @@ class Entity:
 
     kind: ClassVar[str]
     noun: ClassVar[str]
+    # Whether its changes are anybody's business; a piece of bookkeeping is not.
+    is_logged: ClassVar[bool] = True
+    # What every write of the API moves; a write that moves none of them came past it.
+    guards: ClassVar[tuple[str, ...]] = ("version",)
     # None keeps the stamped item for good, for what others may still refer to.
     removed_after: ClassVar[timedelta | None] = RESTORABLE_FOR
 
@@ -64,10 +71,28 @@ class Entity:
         """The lists this entity stands in while it is not deleted."""
         return NOWHERE
 
+    def topics(self) -> Sequence[Topic]:
+        """What a subscriber can listen to and hear of this entity while it is not deleted."""
+        return ()
+
+    def ends(self) -> Sequence[Topic]:
+        """Topics of other entities that are over for good once this one is deleted."""
+        return ()
+
 
 def entity_class(kind: str) -> type[Any]:
     """The class of a kind, for a parent that may name its child only so."""
     return _CLASSES[kind]
+
+
+def kind_of(class_name: str) -> str | None:
+    """The kind of the entity class of that name, if there is one whose changes are logged."""
+    return next((cls.kind for cls in _CLASSES.values() if cls.__name__ == class_name and cls.is_logged), None)
+
+
+def is_logged(kind: str) -> bool:
+    """Whether items of a kind are entities whose changes are logged."""
+    return kind in _CLASSES and _CLASSES[kind].is_logged
 
 
 def key_of(family: Family, cls: type[Entity], uid: str) -> Key:
@@ -90,6 +115,12 @@ def _index_attributes(family: Family, entity: Entity) -> Item:
         if sort := getattr(place, name):
             attributes[name] = {"S": sort}
     return attributes
+
+
+def stored_attributes(item: Item) -> Item:
+    """The part of an item that is the entity itself: neither its keys nor when it is removed."""
+    derived = {PARTITION, SORT, EXPIRY, *INDEX_ATTRIBUTES}
+    return {name: value for name, value in item.items() if name not in derived}
 
 
 def _expiry(entity: Entity) -> Item:

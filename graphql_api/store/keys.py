@@ -1,12 +1,13 @@
 """Every key of the table is built here; nothing else concatenates one.
 
-`T#<tenant>#…` for all that a tenant owns, index partitions included; `P#…` for what the platform owns.
+`T#<tenant>#…` for all that a tenant owns, index partitions included; `P#…` for what the platform owns;
+`C#<connection>` for a socket's identity and expiry, looked up before its tenant is known.
 A path's segments never contain the separator, so the encoding is injective: no id crosses a boundary.
 """
 
 import re
 from dataclasses import dataclass
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from graphql_api.auth.identity import TENANT_SLUG
 
@@ -20,6 +21,7 @@ MAX_TEXT_BYTES = 900  # leaves room for a uid and a word in the 1,024 bytes of a
 
 Family = NewType("Family", str)
 PLATFORM = Family("P")
+CONNECTIONS = Family("C")
 
 
 class MalformedKeyError(ValueError):
@@ -41,6 +43,11 @@ def tenant_family(slug: str) -> Family:
     return Family(f"T{SEPARATOR}{slug}")
 
 
+def tenant_of(family: Family) -> str:
+    """The slug of a tenant's family."""
+    return family.removeprefix(f"T{SEPARATOR}")
+
+
 def partition(family: Family, *path: str) -> str:
     """A partition key inside a family: of the table or of an index."""
     if not path or not all(SEGMENT.match(segment) for segment in path):
@@ -51,6 +58,22 @@ def partition(family: Family, *path: str) -> str:
 def entity_key(family: Family, kind: str, uid: str) -> Key:
     """The key of an entity: its own partition, so that any mix of entities loads in one BatchGetItem."""
     return Key(partition(family, kind, uid), kind)
+
+
+class EntityAddress(NamedTuple):
+    """What the key of an entity says: whose it is, what it is, and which."""
+
+    family: Family
+    kind: str
+    uid: str
+
+
+def parse_entity_key(key: Key) -> EntityAddress | None:
+    """The reverse of `entity_key`, for who meets an item first: in the stream. None for any other key."""
+    *family, kind, uid = key.partition.split(SEPARATOR)
+    if kind != key.sort or len(family) not in (1, 2):
+        return None
+    return EntityAddress(Family(SEPARATOR.join(family)), kind, uid)
 
 
 def sort_key(*parts: str) -> str:

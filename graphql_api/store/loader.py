@@ -17,8 +17,9 @@ class ItemLoader:
     One that `feeds` another reads consistently, as writes must, and shares what it read.
     """
 
-    def __init__(self, table: Table, *, feeds: "ItemLoader | None" = None) -> None:
+    def __init__(self, table: Table, *, feeds: "ItemLoader | None" = None, consistent: bool = False) -> None:
         self._table = table
+        self._consistent = consistent or feeds is not None
         self._feeds = feeds
         self._items: dict[Key, asyncio.Future[Item | None]] = {}
         self._queue: list[Key] = []
@@ -67,7 +68,7 @@ class ItemLoader:
     async def _read(self, keys: list[Key]) -> None:
         waiting = [(key, self._items[key]) for key in keys]
         try:
-            found = await self._table.batch_get(keys, consistent=self._feeds is not None)
+            found = await self._table.batch_get(keys, consistent=self._consistent)
         except Exception as error:  # noqa: BLE001 - handed on to everyone who waits for this batch
             for _, future in waiting:
                 if not future.done():

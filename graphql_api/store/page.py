@@ -28,8 +28,12 @@ class ListRange:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """A page of entities in list order, each with the cursor that continues after it."""
+    """A page of rows in list order, each with the cursor that continues after it.
+
+    `resume` continues a page that passed over rows behind its last one, or over all.
+    """
 
     items: list[T]
     cursors: list[str]
     has_next: bool
+    resume: str | None = None

@@ -1,18 +1,24 @@
-"""The data table where no template makes it: on one machine and in tests."""
+"""The tables where no template makes them: on one machine and in tests."""
+
+from typing import Any
 
 from graphql_api.store.client import Database
-from graphql_api.store.schema import EXPIRY, table_definition
+from graphql_api.store.schema import EXPIRY, control_definition, table_definition
 
 
-async def create_table(database: Database) -> bool:
-    """Create the table with its TTL; False if it exists already."""
-    client, name = database.client, database.table_name
+async def create_tables(database: Database) -> None:
+    """Create both tables with their TTL, unless they exist already."""
+    await _create(database, table_definition(database.table_name))
+    await _create(database, control_definition(database.control_table_name))
+
+
+async def _create(database: Database, definition: dict[str, Any]) -> None:
+    client, name = database.client, definition["TableName"]
     try:
-        await client.create_table(**table_definition(name))
+        await client.create_table(**definition)
     except client.exceptions.ResourceInUseException:
-        return False
+        return
     await client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
     await client.update_time_to_live(
         TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": EXPIRY}
     )
-    return True

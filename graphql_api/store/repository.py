@@ -81,6 +81,13 @@ class Repository:
             raise NotFoundError(cls.noun)
         return entity
 
+    async def known(self, cls: type[E], uid: str) -> E:
+        """The entity, deleted or not. Raises NotFoundError if it never was."""
+        entity = await self.find(cls, uid)
+        if entity is None:
+            raise NotFoundError(cls.noun)
+        return entity
+
     async def page(self, cls: type[E], wanted: ListRange, first: int, cursor: str | None) -> Page[E]:
         """A page of a list: one Query for each of its partitions. Raises BadCursorError."""
         scope = wanted.scope(self.family)

@@ -1,7 +1,10 @@
-"""The data table's definition, in the shape CreateTable takes.
+"""The two tables' definitions, in the shape CreateTable takes.
 
-Five indexes over six attributes: the partition says whose list it is, the sort attribute in which order.
-Every index carries whole items, so a page of any list is one Query (decisions/0002).
+The data table has five indexes over six attributes: the partition says whose list it is, the sort attribute
+in which order. Every index carries whole items, so a page of any list is one Query (decisions/0002).
+
+The control table holds what changes often and must not feed the stream: the change log, sockets and their
+subscriptions. Its one index finds entries of the log by who made the change or when.
 """
 
 from enum import Enum
@@ -32,8 +35,20 @@ class Index(Enum):
         return self.name.lower()
 
 
+class LogIndex(Enum):
+    """The lists that entries of the change log stand in besides the log itself."""
+
+    TIMELINE = IndexKeys("timeline_pk", "timeline_sk")
+
+    @property
+    def index_name(self) -> str:
+        return self.name.lower()
+
+
 INDEX_PARTITIONS = tuple(dict.fromkeys(index.value.partition for index in Index))
 INDEX_ATTRIBUTES = frozenset(attribute for index in Index for attribute in index.value)
+# What the timeline itself tells of a log item, so that a place in the log is found without reading it.
+SEGMENT_POINTER, EPOCH = "segment", "epoch"
 
 
 def _key_schema(partition: str, sort: str) -> list[dict[str, str]]:
@@ -45,21 +60,32 @@ def _key_schema(partition: str, sort: str) -> list[dict[str, str]]:
 
 def table_definition(name: str) -> dict[str, Any]:
     """Arguments of CreateTable for a data table called `name`; its TTL attribute is EXPIRY."""
+    indexes = [_index(index.index_name, index.value, {"ProjectionType": "ALL"}) for index in Index]
+    stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    return _definition(name, INDEX_ATTRIBUTES, indexes) | {"StreamSpecification": stream}
+
+
+def control_definition(name: str) -> dict[str, Any]:
+    """Arguments of CreateTable for a control table called `name`; its TTL attribute is EXPIRY."""
+    projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": [SEGMENT_POINTER, EPOCH]}
+    timeline = LogIndex.TIMELINE
+    return _definition(
+        name, frozenset(timeline.value), [_index(timeline.index_name, timeline.value, projection)]
+    )
+
+
+def _definition(name: str, attributes: frozenset[str], indexes: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "TableName": name,
         "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": [
             {"AttributeName": attribute, "AttributeType": "S"}
-            for attribute in (PARTITION, SORT, *sorted(INDEX_ATTRIBUTES))
+            for attribute in (PARTITION, SORT, *sorted(attributes))
         ],
         "KeySchema": _key_schema(PARTITION, SORT),
-        "GlobalSecondaryIndexes": [
-            {
-                "IndexName": index.index_name,
-                "KeySchema": _key_schema(*index.value),
-                "Projection": {"ProjectionType": "ALL"},
-            }
-            for index in Index
-        ],
-        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        "GlobalSecondaryIndexes": indexes,
     }
+
+
+def _index(name: str, keys: IndexKeys, projection: dict[str, Any]) -> dict[str, Any]:
+    return {"IndexName": name, "KeySchema": _key_schema(*keys), "Projection": projection}

@@ -1,4 +1,4 @@
-"""The four calls the product makes of DynamoDB, with retries under a deadline and typed failures."""
+"""The calls the product makes of DynamoDB, with retries under a deadline and typed failures."""
 
 import asyncio
 import random
@@ -14,7 +14,7 @@ from graphql_api.errors import DeadlineExceededError
 from graphql_api.store.client import PRINCIPAL, Database
 from graphql_api.store.codec import Item
 from graphql_api.store.keys import Family, Key
-from graphql_api.store.schema import PARTITION, SORT, Index
+from graphql_api.store.schema import PARTITION, SORT, Index, IndexKeys, LogIndex
 from graphql_api.store.writes import Write, key_attributes
 
 MAX_BATCH_KEYS = 100  # BatchGetItem
@@ -47,14 +47,17 @@ class StoreBusyError(DeadlineExceededError):
 
 
 class Table:
-    """The data table, as one principal may use it for one request.
+    """One table, the data table unless another is named, as one principal may use it for one request.
 
     Raises StoreBusyError when an answer cannot be had under the deadline, and the error that a
     write carries when its condition does not hold.
     """
 
-    def __init__(self, database: Database, principal: Family, deadline: Deadline) -> None:
+    def __init__(
+        self, database: Database, principal: Family, deadline: Deadline, name: str | None = None
+    ) -> None:
         self._database = database
+        self._name = name or database.table_name
         self._principal = principal
         self._deadline = deadline
 
@@ -66,35 +69,55 @@ class Table:
             await self._back_off(attempt)
             request = {"Keys": pending, "ConsistentRead": consistent}
             answer = await self._call(
-                self._database.client.batch_get_item, RequestItems={self._database.table_name: request}
+                self._database.client.batch_get_item, RequestItems={self._name: request}
             )
-            for item in answer["Responses"].get(self._database.table_name, ()):
+            for item in answer["Responses"].get(self._name, ()):
                 found[Key(item[PARTITION]["S"], item[SORT]["S"])] = item
-            unread = answer.get("UnprocessedKeys", {}).get(self._database.table_name)
+            unread = answer.get("UnprocessedKeys", {}).get(self._name)
             if not unread:
                 return found
             pending = unread["Keys"]
         raise StoreBusyError
 
-    async def query(self, index: Index, partition: str, low: str, high: str, limit: int) -> list[Item]:
-        """Up to `limit` items of an index partition with sort keys in [low, high], ascending.
+    async def query(
+        self,
+        index: Index | LogIndex,
+        partition: str,
+        low: str,
+        high: str,
+        limit: int,
+        *,
+        newest_first: bool = False,
+    ) -> list[Item]:
+        """Up to `limit` items of an index partition with sort keys in [low, high], ascending by default."""
+        wanted = {"IndexName": index.index_name, "ScanIndexForward": not newest_first}
+        return await self._query(index.value, partition, (low, high), limit, wanted)
 
-        DynamoDB ends a page at 1 MB, so a long page can take further calls.
-        """
-        keys, items, start = index.value, list[Item](), dict[str, Any]()
+    async def read(
+        self, partition: str, low: str, high: str, limit: int, *, newest_first: bool = False
+    ) -> list[Item]:
+        """Up to `limit` items of a partition of the table itself, consistent; sort keys in [low, high]."""
+        wanted = {"ConsistentRead": True, "ScanIndexForward": not newest_first}
+        return await self._query(IndexKeys(PARTITION, SORT), partition, (low, high), limit, wanted)
+
+    async def _query(
+        self, keys: IndexKeys, partition: str, within: tuple[str, str], limit: int, wanted: dict[str, Any]
+    ) -> list[Item]:
+        """DynamoDB ends a page at 1 MB, so a long page can take further calls."""
+        items, start = list[Item](), dict[str, Any]()
         while len(items) < limit:
             answer = await self._call(
                 self._database.client.query,
-                TableName=self._database.table_name,
-                IndexName=index.index_name,
+                TableName=self._name,
                 KeyConditionExpression="#p = :p AND #s BETWEEN :low AND :high",
                 ExpressionAttributeNames={"#p": keys.partition, "#s": keys.sort},
                 ExpressionAttributeValues={
                     ":p": {"S": partition},
-                    ":low": {"S": low},
-                    ":high": {"S": high},
+                    ":low": {"S": within[0]},
+                    ":high": {"S": within[1]},
                 },
                 Limit=limit - len(items),
+                **wanted,
                 **start,
             )
             items += answer["Items"]
@@ -125,11 +148,11 @@ class Table:
         raise StoreBusyError
 
     async def _write(self, write: Write) -> None:
-        action, parameters = write.request(self._database.table_name)
+        action, parameters = write.request(self._name)
         client = self._database.client
-        operation = {"Put": client.put_item, "Update": client.update_item}[action]
+        operations = {"Put": client.put_item, "Update": client.update_item, "Delete": client.delete_item}
         try:
-            await self._call(operation, **parameters)
+            await self._call(operations[action], **parameters)
         except client.exceptions.ConditionalCheckFailedException as error:
             standing = error.response.get("Item")
             # The SDK repeats a write whose answer was lost; the repetition finds its own effect.
@@ -137,7 +160,7 @@ class Table:
                 raise write.on_failure(standing) from None
 
     async def _transact(self, writes: Sequence[Write], token: str) -> None:
-        requests = [write.request(self._database.table_name) for write in writes]
+        requests = [write.request(self._name) for write in writes]
         try:
             await self._call(
                 self._database.client.transact_write_items,

@@ -41,6 +41,9 @@ class Condition:
 
 
 ABSENT = Condition("attribute_not_exists(#pk)", {"#pk": PARTITION})
+PRESENT = Condition("attribute_exists(#pk)", {"#pk": PARTITION})
+# A condition that always holds: the write replaces whatever is there.
+ANYTHING = Condition("attribute_exists(#pk) OR attribute_not_exists(#pk)", {"#pk": PARTITION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,46 @@ class Update:
 
     def applied_in(self, standing: Item) -> bool:
         return self.removals.isdisjoint(standing) and standing == standing | self.changes
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Take an item away."""
+
+    key: Key
+    condition: Condition
+    on_failure: OnFailure
+
+    def request(self, table_name: str) -> tuple[str, dict[str, Any]]:
+        parameters = {"TableName": table_name, "Key": key_attributes(self.key)}
+        return "Delete", parameters | _condition(self.condition)
+
+    def applied_in(self, standing: Item) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """Add to a number of an item, absent ones being 0; the item is made where there is none."""
+
+    key: Key
+    attribute: str
+    by: int
+    condition: Condition
+    on_failure: OnFailure
+
+    def request(self, table_name: str) -> tuple[str, dict[str, Any]]:
+        parameters = {
+            "TableName": table_name,
+            "Key": key_attributes(self.key),
+            "UpdateExpression": "ADD #n :by",
+        }
+        names = {"#n": self.attribute}
+        values: Item = {":by": {"N": str(self.by)}}
+        return "Update", parameters | _condition(self.condition, names, values)
+
+    def applied_in(self, standing: Item) -> bool:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,7 @@ print(json.dumps(handler(http_event("GET", "/health", {}), LambdaContext())))
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
     "TABLE_NAME": "data",
+    "CONTROL_TABLE_NAME": "control",
     "JWT_ISSUER": "https://issuer.example",
     "JWT_AUDIENCE": "graphql",
     "JWKS_URL": "https://issuer.example/jwks.json",

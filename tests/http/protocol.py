@@ -270,6 +270,7 @@ def services(profile: Profile = Profile.PRODUCTION, **settings: Any) -> Services
         Settings(
             profile=profile,
             table_name="data",
+            control_table_name="control",
             issuer="https://issuer.example",
             audience="graphql",
             jwks_url="https://issuer.example/jwks.json",

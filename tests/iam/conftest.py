@@ -4,7 +4,7 @@ import pytest
 from types_aiobotocore_dynamodb import DynamoDBClient
 
 from tests.iam.guard import PolicyGuard
-from tests.iam.stub_client import TABLE, Caller, watched_client
+from tests.iam.stub_client import TABLES, Caller, watched_client
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def caller() -> Caller:
 
 @pytest.fixture
 def guard(caller: Caller) -> PolicyGuard:
-    return PolicyGuard([TABLE], caller)
+    return PolicyGuard(TABLES, caller)
 
 
 @pytest.fixture

@@ -54,6 +54,18 @@ class PlatformRole:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionsRole:
+    """The role of the WebSocket and stream functions, for sockets whose tenant is not known yet."""
+
+    policy: str = "connections"
+    prefix: str = "C#"
+
+    @property
+    def context(self) -> Mapping[str, ContextValue]:
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One call of a client (its retries belong to it), and the decision.
 
@@ -80,7 +92,7 @@ class ForeignKeyWrittenError(AssertionError):
 class PolicyGuard:
     """Decides and keeps every call of the clients it watches.
 
-    `tables` are arguments of CreateTable; the first is the table the shipped policies name.
+    `tables` are arguments of CreateTable: the data table and the control table that the shipped policies name.
     `principal` is asked at each call, in the caller's task; without a principal nothing is allowed.
     `policies` maps a principal's policy to its document: the shipped ones, unless a test brings others.
     """
@@ -94,7 +106,7 @@ class PolicyGuard:
         schemas = [KeySchema.of(definition) for definition in tables]
         self._schemas = {schema.table: schema for schema in schemas}
         self._principal = principal
-        documents = policies or shipped_policies(schemas[0].table)
+        documents = policies or shipped_policies(schemas[0].table, schemas[-1].table)
         self._policies = {name: Policy(document) for name, document in documents.items()}
         self.calls: list[Call] = []
         self.grants_used: set[tuple[str, Grant]] = set()

@@ -1,6 +1,6 @@
 """The policies as they are deployed: their text is in infra/policies, their parameters are filled in here.
 
-`${TableArn}` stands for the data table's ARN; a name with a colon, `${aws:PrincipalTag/tenant}`, is a policy
+`${TableArn}` and `${ControlTableArn}` stand for the tables' ARNs; a name with a colon, `${aws:PrincipalTag/tenant}`, is a policy
 variable, which is IAM's to fill in.
 """
 
@@ -19,11 +19,12 @@ def table_arn(name: str, index: str | None = None) -> str:
 
 
 def shipped_policy(name: str, **parameters: str) -> dict[str, Any]:
-    """The document `tenant` or `platform`; a parameter it needs and does not get is a KeyError."""
+    """The document `tenant`, `platform` or `connections`; a parameter it needs and does not get is a KeyError."""
     text = (POLICIES / f"{name}.json").read_text(encoding="utf-8")
     return json.loads(_PARAMETER.sub(lambda parameter: parameters[parameter[1]], text))
 
 
-def shipped_policies(table: str) -> dict[str, dict[str, Any]]:
-    """Both documents, for a data table of this name."""
-    return {name: shipped_policy(name, TableArn=table_arn(table)) for name in ("tenant", "platform")}
+def shipped_policies(table: str, control: str) -> dict[str, dict[str, Any]]:
+    """All documents, for a data table and a control table of these names."""
+    arns = {"TableArn": table_arn(table), "ControlTableArn": table_arn(control)}
+    return {name: shipped_policy(name, **arns) for name in ("tenant", "platform", "connections")}

@@ -19,6 +19,11 @@ def key_schema(partition: str, sort: str) -> list[dict[str, str]]:
     ]
 
 
+CONTROL: dict[str, Any] = {
+    "TableName": "control",
+    "KeySchema": key_schema("pk", "sk"),
+    "GlobalSecondaryIndexes": [{"IndexName": "timeline", "KeySchema": key_schema("whose", "at")}],
+}
 TABLE: dict[str, Any] = {
     "TableName": "data",
     "KeySchema": key_schema("pk", "sk"),
@@ -27,7 +32,14 @@ TABLE: dict[str, Any] = {
         {"IndexName": "agenda", "KeySchema": key_schema("assignee", "due")},
     ],
 }
-
+# Of somebody else; the policies name neither it nor anything in it.
+OTHER: dict[str, Any] = {
+    "TableName": "other",
+    "KeySchema": key_schema("pk", "sk"),
+    "GlobalSecondaryIndexes": [{"IndexName": "agenda", "KeySchema": key_schema("assignee", "due")}],
+}
+# The policies are for the first and the last.
+TABLES = (TABLE, OTHER, CONTROL)
 
 # One session reads the service's description once.
 SESSION = get_session()

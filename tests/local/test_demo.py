@@ -12,8 +12,8 @@ from graphql_api.auth.tokens import TokenVerifier
 from graphql_api.bootstrap import build_services
 from graphql_api.features.tasks.task import RECENT_COMMENTS
 from graphql_api.local import demo
-from graphql_api.store.provision import create_table
-from graphql_api.store.schema import table_definition
+from graphql_api.store.provision import create_tables
+from graphql_api.store.schema import control_definition, table_definition
 from graphql_api.store.table import StoreBusyError
 from tests.features.builders import every, failing
 from tests.iam.guard import PolicyGuard
@@ -39,9 +39,11 @@ async def empty_world(endpoint: str) -> AsyncIterator[World]:
     services = build_services(chosen)
     services = dataclasses.replace(services, verifier=TokenVerifier(PublishedKeys(), ISSUER, AUDIENCE))
     await services.open()
-    guard = PolicyGuard([table_definition(chosen.table_name)], principal)
+    guard = PolicyGuard(
+        [table_definition(chosen.table_name), control_definition(chosen.control_table_name)], principal
+    )
     try:
-        await create_table(services.sources.database)
+        await create_tables(services.sources.database)
         guard.watch(services.sources.database.client)
         yield World(services, guard)
     finally:

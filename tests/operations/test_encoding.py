@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from graphql_api.app.encoding import encode, encode_within
+from graphql_api.operations.encoding import encode, encode_within
 
 ROW = {"id": "a", "number": 1, "ratio": 0.5, "done": False, "due": None, "tags": ["b", "c"], "more": {}}
 PAYLOADS: dict[str, Any] = {

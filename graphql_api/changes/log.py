@@ -1,0 +1,290 @@
+"""One tenant's change log: appended exactly once, gap-free, hash-chained, read in order.
+
+Items of the control table, all in the tenant's family:
+
+    LOG / HEAD                          the last sequence number, its hash, the epoch
+    LOG#SEGMENTS / <last sequence>      a segment: up to 97 consecutive changes with their hashes
+    HISTORY#<kind>#<uid> / <record>     leads to the segment that holds a change of this entity
+
+A segment, its histories and the head are one transaction, conditional on the head as it was read and on no
+history being there: so a change is appended once however often its record is delivered, and a batch costs
+one transaction, not one for each change.
+"""
+
+import asyncio
+import hashlib
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from graphql_api.changes.change import Change, from_text, to_text
+from graphql_api.changes.cursor import EventCursor
+from graphql_api.store.codec import Item, decode, encode
+from graphql_api.store.keys import (
+    FIRST,
+    LAST,
+    SORT_SEPARATOR,
+    Family,
+    Key,
+    after,
+    partition,
+    sort_key,
+)
+from graphql_api.store.schema import EPOCH, EXPIRY, SEGMENT_POINTER, SORT, LogIndex
+from graphql_api.store.table import MAX_TRANSACTION_ITEMS, StoreBusyError, Table
+from graphql_api.store.writes import ABSENT, Condition, Put
+
+MAX_SEGMENT_CHANGES = MAX_TRANSACTION_ITEMS - 3
+MAX_SEGMENT_BYTES = 300_000  # of the 400 KB of an item (DynamoDB)
+MAX_CONTENTION = 64
+SETTLED_AFTER = timedelta(seconds=5)  # An index follows its table within a second as a rule (DynamoDB).
+_DIGITS = 16
+_PAUSE = 0.05  # seconds at most before a race with another appender is run again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogHead:
+    """Where a log ends. An empty one has sequence 0 and no epoch yet; its first change is given one."""
+
+    epoch: str = ""
+    sequence: int = 0
+    hash: str = ""
+    logged_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """A change in its place: `hash` covers its text and, through the one before, all before it."""
+
+    epoch: str
+    sequence: int
+    change: Change
+    text: str
+    hash: str
+    logged_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """Consecutive changes as they are stored together; `previous` is the hash before the first."""
+
+    epoch: str
+    first: int
+    last: int
+    previous: str
+    texts: list[str]
+    hashes: list[str]
+    logged_at: datetime
+
+    def entries(self) -> list[LogEntry]:
+        """The changes, in order."""
+        return [
+            LogEntry(self.epoch, sequence, from_text(text)[1], text, hashed, self.logged_at)
+            for sequence, text, hashed in zip(
+                range(self.first, self.last + 1), self.texts, self.hashes, strict=True
+            )
+        ]
+
+
+def chained(previous: str, text: str) -> str:
+    """The hash of an entry: SHA-256 over the hash before it and its own text, in hex."""
+    return hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()
+
+
+class LogMovedError(Exception):
+    """Somebody else appended first."""
+
+
+class AlreadyLoggedError(Exception):
+    """One of the changes is in the log."""
+
+
+class ChangeLog:
+    """The log of one tenant, through a control table with the tenant's rights.
+
+    `retention` is how long entries are kept; `new_epoch` names a log that is begun.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        family: Family,
+        *,
+        now: Callable[[], datetime],
+        new_epoch: Callable[[], str],
+        retention: timedelta,
+    ) -> None:
+        self.family = family
+        self._table = table
+        self._now = now
+        self._new_epoch = new_epoch
+        self._retention = retention
+        self._segments = partition(family, "LOG", "SEGMENTS")
+
+    async def head(self) -> LogHead:
+        """Where the log ends now."""
+        key = self._head_key
+        item = (await self._table.batch_get([key], consistent=True)).get(key)
+        return decode(LogHead, item) if item else LogHead()
+
+    async def settled(self) -> EventCursor:
+        """The place from which nothing can be missing in what is read of the tenant's data from now on.
+
+        It lies `SETTLED_AFTER` behind the head: a read that is not consistent, as those of indexes never are,
+        shows by now what was logged before. Who follows the log from here meets again what such a read shows.
+        """
+        keys, newest = (
+            LogIndex.TIMELINE.value,
+            (self._now() - SETTLED_AFTER).isoformat(timespec="microseconds"),
+        )
+        path = partition(self.family, "LOG", "TIMELINE")
+        found = await self._table.query(LogIndex.TIMELINE, path, FIRST, newest, 1, newest_first=True)
+        if not found:
+            return EventCursor("", 0)
+        return EventCursor(found[0][EPOCH]["S"], int(found[0][keys.sort]["S"].rpartition(SORT_SEPARATOR)[2]))
+
+    async def append(self, changes: Sequence[Change]) -> list[LogEntry]:
+        """Log what is not logged yet, in the order given; the entries that this call added.
+
+        Raises StoreBusyError; what was added before that stays, and is found when the changes come again.
+        """
+        pending = list({change.id: change for change in changes}.values())
+        added: list[LogEntry] = []
+        for _ in range(MAX_CONTENTION):
+            if not pending:
+                return added
+            try:
+                entries = await self._append_segment(await self.head(), pending)
+            except AlreadyLoggedError:
+                pending = await self._not_logged(pending)
+            except LogMovedError:
+                await asyncio.sleep(random.uniform(0, _PAUSE))  # noqa: S311 - jitter, not a secret
+            else:
+                added += entries
+                pending = pending[len(entries) :]
+        raise StoreBusyError
+
+    async def after(self, sequence: int, limit: int = 10) -> list[LogEntry]:
+        """The entries behind `sequence`, in order, from at most `limit` segments; none at the end."""
+        items = await self.stored(sequence, limit)
+        return [
+            entry for item in items for entry in decode(Segment, item).entries() if entry.sequence > sequence
+        ]
+
+    async def stored(self, sequence: int, limit: int = 10) -> list[Item]:
+        """Up to `limit` segments that end behind `sequence`, in order, unread as they are stored."""
+        return await self._table.read(self._segments, after(place(sequence)), LAST, limit)
+
+    async def before(self, sequence: int | None, limit: int = 1) -> list[Segment]:
+        """Up to `limit` segments, the latest first, beginning with the one that holds what stands before
+        `sequence`; None is the end of the log.
+        """
+        if sequence is None:
+            items = await self._table.read(self._segments, FIRST, LAST, limit, newest_first=True)
+            return [decode(Segment, item) for item in items]
+        holding = await self._table.read(self._segments, place(sequence - 1), LAST, 1)
+        if not holding:
+            return await self.before(None, limit)
+        newest = holding[0][SORT]["S"]
+        items = await self._table.read(self._segments, FIRST, newest, limit, newest_first=True)
+        return [decode(Segment, item) for item in items]
+
+    async def _append_segment(self, head: LogHead, pending: Sequence[Change]) -> list[LogEntry]:
+        # Never before DynamoDB's time of the writes, if this clock is slow, nor before the last entry.
+        times = [self._now(), head.logged_at, *(change.recorded_at for change in pending)]
+        logged_at = max(time for time in times if time is not None)
+        epoch = head.epoch or self._new_epoch()
+        entries = _entries(epoch, head, pending, logged_at)
+        last = entries[-1]
+        segment = Segment(
+            epoch=epoch,
+            first=head.sequence + 1,
+            last=last.sequence,
+            previous=head.hash,
+            texts=[entry.text for entry in entries],
+            hashes=[entry.hash for entry in entries],
+            logged_at=logged_at,
+        )
+        new_head = LogHead(epoch=epoch, sequence=last.sequence, hash=last.hash, logged_at=logged_at)
+        await self._table.commit(
+            [
+                self._head_write(head, new_head),
+                Put(self._segment_key(segment), self._segment_item(segment), _moved),
+                *(self._history(entry, segment) for entry in entries),
+            ]
+        )
+        return entries
+
+    async def _not_logged(self, changes: Sequence[Change]) -> list[Change]:
+        keys = {self._history_key(change): change for change in changes}
+        found: set[Key] = set()
+        listed = list(keys)
+        for start in range(0, len(listed), MAX_TRANSACTION_ITEMS):
+            chunk = listed[start : start + MAX_TRANSACTION_ITEMS]
+            found |= (await self._table.batch_get(chunk, consistent=True)).keys()
+        return [change for key, change in keys.items() if key not in found]
+
+    @property
+    def _head_key(self) -> Key:
+        return Key(partition(self.family, "LOG"), "HEAD")
+
+    def _head_write(self, old: LogHead, new: LogHead) -> Put:
+        values = {":sequence": encode(old)["sequence"]}
+        unmoved = Condition("#sequence = :sequence", {"#sequence": "sequence"}, values)
+        return Put(self._head_key, encode(new), _moved, unmoved if old.sequence else ABSENT)
+
+    def _segment_key(self, segment: Segment) -> Key:
+        return Key(self._segments, place(segment.last))
+
+    def _segment_item(self, segment: Segment) -> Item:
+        timeline = self._listed(("LOG", "TIMELINE"), segment.logged_at, segment.last)
+        return encode(segment) | timeline | self._expiry(segment.logged_at)
+
+    def _history_key(self, change: Change) -> Key:
+        return Key(partition(self.family, "HISTORY", change.kind, change.uid), change.record)
+
+    def _history(self, entry: LogEntry, segment: Segment) -> Put:
+        item: Item = {
+            "sequence": {"N": str(entry.sequence)},
+            SEGMENT_POINTER: {"S": place(segment.last)},
+        }
+        if entry.change.actor_uid is not None:
+            path = ("LOG", "ACTOR", entry.change.actor_uid)
+            item |= self._listed(path, segment.logged_at, entry.sequence)
+        item |= self._expiry(segment.logged_at)
+        return Put(self._history_key(entry.change), item, lambda _: AlreadyLoggedError())
+
+    def _listed(self, path: tuple[str, ...], at: datetime, sequence: int) -> Item:
+        keys = LogIndex.TIMELINE.value
+        return {
+            keys.partition: {"S": partition(self.family, *path)},
+            keys.sort: {"S": sort_key(at.isoformat(timespec="microseconds"), place(sequence))},
+        }
+
+    def _expiry(self, logged_at: datetime) -> Item:
+        return {EXPIRY: {"N": str(int((logged_at + self._retention).timestamp()))}}
+
+
+def _entries(epoch: str, head: LogHead, pending: Sequence[Change], logged_at: datetime) -> list[LogEntry]:
+    """As many of the pending changes as one segment takes, chained to the head."""
+    entries: list[LogEntry] = []
+    size, previous = 0, head.hash
+    for change in pending[:MAX_SEGMENT_CHANGES]:
+        sequence = head.sequence + len(entries) + 1
+        text = to_text(change, sequence)
+        size += len(text)
+        if entries and size > MAX_SEGMENT_BYTES:
+            break
+        previous = chained(previous, text)
+        entries.append(LogEntry(epoch, sequence, change, text, previous, logged_at))
+    return entries
+
+
+def _moved(_: Item | None) -> Exception:
+    return LogMovedError()
+
+
+def place(sequence: int) -> str:
+    """A sequence number as it sorts."""
+    return str(sequence).zfill(_DIGITS)

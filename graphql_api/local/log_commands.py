@@ -1,0 +1,199 @@
+"""verify-log and reconcile: a tenant's change log examined from the command line, here or on AWS."""
+
+import argparse
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+from graphql_api.bootstrap import build_services
+from graphql_api.changes.change import Change
+from graphql_api.changes.history import History
+from graphql_api.changes.log import MAX_SEGMENT_CHANGES, ChangeLog
+from graphql_api.changes.reconcile import Address, Finding, Reconciler, listed
+from graphql_api.changes.verify import Anchor, BrokenLogError, Verifier
+from graphql_api.context import Sources
+from graphql_api.deadline import Deadline
+from graphql_api.features.projects import PROJECTS
+from graphql_api.features.tasks.task import Task, comments_of
+from graphql_api.features.tenants import Tenant
+from graphql_api.features.users import USERS
+from graphql_api.features.workflows.workflow import WORKFLOW_UID, Workflow
+from graphql_api.local.installation import STATE_DIR, Installation
+from graphql_api.settings import Settings
+from graphql_api.store.entity import entity_class, key_of
+from graphql_api.store.keys import Family, MalformedKeyError, tenant_family, tenant_of
+from graphql_api.store.table import StoreBusyError, Table
+from graphql_api.task_lists import Whose, tasks_wanted
+
+PATIENCE_SECONDS = 10.0
+MAX_PATIENCE_SECONDS = 3600.0
+_LONGEST = 24 * 3600.0  # seconds that one command may take
+
+T = TypeVar("T")
+
+
+def anchor(text: str) -> Anchor:
+    """The argument of --anchor."""
+    try:
+        return Anchor.of(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("it is like 42:9f86d0…, as verify-log prints it") from None
+
+
+def patience(text: str) -> float:
+    """The argument of --patience."""
+    seconds = float(text)
+    if not 0 <= seconds <= MAX_PATIENCE_SECONDS:
+        raise argparse.ArgumentTypeError(f"from 0 to {MAX_PATIENCE_SECONDS:.0f} seconds")
+    return seconds
+
+
+def verify_log(arguments: argparse.Namespace) -> None:
+    """Print where the log ends; SystemExit with the first thing that is wrong."""
+    asyncio.run(_on_tenant(arguments.tenant, lambda log: _verify(log, arguments.anchor)))
+
+
+def reconcile(arguments: argparse.Namespace) -> None:
+    """Print what the log missed, and log it if asked to; SystemExit if something stays missing."""
+    wait, repair = timedelta(seconds=arguments.patience), arguments.repair
+    asyncio.run(_on_tenant(arguments.tenant, lambda log: _reconcile(log, wait, repair=repair)))
+
+
+class TenantLog:
+    """One tenant's log and data, for a command."""
+
+    def __init__(self, sources: Sources, family: Family) -> None:
+        deadline = Deadline.after(_LONGEST)
+        self.family = family
+        self.sources = sources
+        self.data = Table(sources.database, family, deadline)
+        self.log: ChangeLog = sources.change_log(family, deadline)
+        self.history = History(sources.control(family, deadline), family)
+
+    @property
+    def slug(self) -> str:
+        return tenant_of(self.family)
+
+    async def addresses(self) -> AsyncGenerator[Address]:
+        """The tenant's entities that stand in a list, and the two that there is one of. What is deleted is in
+        none, and of a deleted task neither are its comments.
+        """
+        yield Address(Tenant.kind, self.slug)
+        yield Address(Workflow.kind, WORKFLOW_UID)
+        agenda = tasks_wanted(Whose(), None, None, self.sources.now().date())
+        for wanted in (USERS, PROJECTS, agenda):
+            async for address in listed(self.data, self.family, wanted):
+                yield address
+                if address.kind == Task.kind:
+                    async for comment in listed(self.data, self.family, comments_of(address.uid)):
+                        yield comment
+
+
+async def _on_tenant(slug: str, act: Callable[[TenantLog], Awaitable[T]]) -> T:
+    try:
+        family = tenant_family(slug)
+    except MalformedKeyError:
+        raise SystemExit("There is no such tenant.") from None
+    try:
+        async with _sources() as sources:
+            return await act(TenantLog(sources, family))
+    except StoreBusyError:
+        raise SystemExit("The tables do not answer; is the server, or the way to AWS, up?") from None
+
+
+@asynccontextmanager
+async def _sources() -> AsyncGenerator[Sources]:
+    sources = build_services(_settings()).sources
+    await sources.database.open()
+    try:
+        yield sources
+    finally:
+        await sources.database.close()
+
+
+def _settings() -> Settings:
+    """Those of the environment where it names a table, else of the server that runs on this machine."""
+    if os.environ.get("TABLE_NAME"):
+        return Settings.from_env()
+    installation = Installation.at(STATE_DIR)
+    endpoint = installation.announced()
+    if endpoint is None:
+        raise SystemExit("No server runs here and TABLE_NAME is not set; start one with `make serve`.")
+    return installation.settings(port=0, dynamodb_endpoint=endpoint)
+
+
+async def _verify(tenant: TenantLog, known: Anchor | None) -> None:
+    sources = tenant.sources
+    verifier = Verifier(tenant.log, known, now=sources.now, retention=sources.log_retention)
+    try:
+        found = await verifier.run()
+    except BrokenLogError as error:
+        raise SystemExit(f"The log of {tenant.slug} is broken. {error}") from None
+    if not found.end.sequence:
+        raise SystemExit(f"Nothing is logged for {tenant.slug}.")
+    print(f"The log of {tenant.slug} holds together from {found.first} to {found.end.sequence}.")
+    print(f"Anchor: {found.end}")
+
+
+async def _reconcile(tenant: TenantLog, wait: timedelta, *, repair: bool) -> None:
+    if not await tenant.data.batch_get([key_of(tenant.family, Tenant, tenant.slug)]):
+        raise SystemExit("There is no such tenant.")
+    sources = tenant.sources
+    reconciler = Reconciler(
+        tenant.data,
+        tenant.history,
+        tenant.family,
+        now=sources.now,
+        retention=sources.log_retention,
+        patience=wait,
+    )
+    report = _Report(tenant.log, repair=repair)
+    async for finding in reconciler.findings(tenant.addresses()):
+        await report.add(finding)
+    await report.end()
+
+
+class _Report:
+    """Tells what is found, and logs it if asked to, as many at once as one transaction takes."""
+
+    def __init__(self, log: ChangeLog, *, repair: bool) -> None:
+        self._log = log
+        self._repair = repair
+        self._found = 0
+        self._logged = 0
+        self._pending: list[Change] = []
+
+    async def add(self, finding: Finding) -> None:
+        print(_told(finding))
+        self._found += 1
+        if self._repair and finding.change is not None:
+            self._pending.append(finding.change)
+        if len(self._pending) == MAX_SEGMENT_CHANGES:
+            await self._flush()
+
+    async def end(self) -> None:
+        """Raises SystemExit if something is still missing."""
+        await self._flush()
+        if not self._found:
+            print("Nothing is missing in the log.")
+        elif self._logged == self._found:
+            print(f"{self._found} missing in the log, and logged now.")
+        elif self._repair:
+            raise SystemExit(f"{self._found} missing in the log, {self._logged} of them logged now.")
+        else:
+            raise SystemExit(f"{self._found} missing in the log; --repair logs what can be read.")
+
+    async def _flush(self) -> None:
+        await self._log.append(self._pending)
+        self._logged += len(self._pending)
+        self._pending = []
+
+
+def _told(finding: Finding) -> str:
+    noun = entity_class(finding.address.kind).noun
+    known = "nothing of it" if finding.logged is None else f"version {finding.logged}"
+    what = "cannot be read" if finding.change is None else f"is at version {finding.change.version}"
+    return f"{noun} {finding.address.uid} {what}; the log has {known}."

@@ -1,0 +1,126 @@
+"""Frames to clients: API Gateway's management API, or anything that speaks it.
+
+GoneError            the client is not there any more
+UndeliverableError   it did not take the frame in the time and the tries there are
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Protocol
+
+from aiobotocore.session import get_session
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as EndpointError
+
+from graphql_api.deadline import Deadline
+from graphql_api.settings import Settings
+from graphql_api.store.client import client_config
+
+if TYPE_CHECKING:
+    from types_aiobotocore_apigatewaymanagementapi.client import ApiGatewayManagementApiClient
+
+MAX_FRAME_BYTES = 128 * 1024  # of a message (API Gateway)
+MAX_TRIES = 4
+BASE_DELAY = 0.05  # seconds; full jitter between 0 and the doubled base
+_SESSION = get_session()
+
+
+class GoneError(Exception):
+    """The connection is closed: 410."""
+
+
+class UndeliverableError(Exception):
+    """The client's buffer is full, or the gateway fails: 429, 5xx, or no answer in time."""
+
+
+class Gateway(Protocol):
+    """What the product needs of the other end of a socket."""
+
+    async def open(self) -> None: ...
+    async def close(self) -> None: ...
+    async def post(self, connection_id: str, data: bytes, deadline: Deadline) -> None:
+        """Send a frame. Raises GoneError or UndeliverableError."""
+        ...
+
+    async def disconnect(self, connection_id: str, deadline: Deadline) -> None:
+        """Close the socket, if it is still open. Raises UndeliverableError."""
+        ...
+
+
+class ApiGateway:
+    """The management API at `settings.connections_endpoint`; open it once, on the event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._resources = AsyncExitStack()
+        self._client: ApiGatewayManagementApiClient | None = None
+
+    async def open(self) -> None:
+        """Make the client; calling it again changes nothing. Without an endpoint there is nothing to open."""
+        if self._client is None and self._settings.connections_endpoint:
+            client = _SESSION.create_client(
+                "apigatewaymanagementapi",
+                region_name=self._settings.region,
+                endpoint_url=self._settings.connections_endpoint,
+                config=client_config(validate_parameters=self._settings.is_development),
+            )
+            self._client = await self._resources.enter_async_context(client)
+
+    async def close(self) -> None:
+        self._client = None
+        await self._resources.aclose()
+
+    async def post(self, connection_id: str, data: bytes, deadline: Deadline) -> None:
+        """Send a frame; throttled and failed posts are tried again under the deadline."""
+        await self._call(self._opened.post_to_connection, deadline, ConnectionId=connection_id, Data=data)
+
+    async def disconnect(self, connection_id: str, deadline: Deadline) -> None:
+        """Close the socket: the client sees close code 1000, the only one that API Gateway sends."""
+        try:
+            await self._call(self._opened.delete_connection, deadline, ConnectionId=connection_id)
+        except GoneError:
+            return
+
+    @property
+    def _opened(self) -> "ApiGatewayManagementApiClient":
+        if self._client is None:
+            raise RuntimeError("CONNECTIONS_ENDPOINT is not set, or the gateway is not open")
+        return self._client
+
+    async def _call(
+        self, operation: Callable[..., Awaitable[Any]], deadline: Deadline, **parameters: Any
+    ) -> None:
+        for attempt in range(MAX_TRIES):
+            try:
+                async with asyncio.timeout(max(deadline.remaining(), 0)):
+                    await operation(**parameters)
+            except ClientError as error:
+                if _status(error) == 410:
+                    raise GoneError from None
+                if not _is_transient(error):
+                    raise UndeliverableError from error
+            except TimeoutError as error:
+                raise UndeliverableError from error
+            except (HTTPClientError, EndpointError):
+                pass
+            else:
+                return
+            await _back_off(attempt, deadline)
+        raise UndeliverableError
+
+
+async def _back_off(attempt: int, deadline: Deadline) -> None:
+    delay = random.uniform(0, BASE_DELAY * 2**attempt)  # noqa: S311 - jitter, not a secret
+    if deadline.remaining() <= delay:
+        raise UndeliverableError
+    await asyncio.sleep(delay)
+
+
+def _status(error: ClientError) -> int:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+
+
+def _is_transient(error: ClientError) -> bool:
+    return _status(error) == 429 or _status(error) >= 500

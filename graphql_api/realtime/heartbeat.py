@@ -1,0 +1,56 @@
+"""What a ping does besides its pong: renew the token, and see that nothing lies unsent."""
+
+from graphql_api.auth.tokens import INVALID_TOKEN, Claims
+from graphql_api.changes.cursor import EventCursor
+from graphql_api.deadline import Deadline
+from graphql_api.errors import UnauthenticatedError
+from graphql_api.realtime.connections import Connections
+from graphql_api.realtime.fanout import Fanout
+from graphql_api.realtime.messages import Payload
+from graphql_api.realtime.services import RealtimeServices
+from graphql_api.realtime.socket import Socket
+from graphql_api.store.keys import tenant_family
+
+
+class Heartbeat:
+    """One ping of a signed-in socket, for one invocation."""
+
+    def __init__(self, services: RealtimeServices, connections: Connections, deadline: Deadline) -> None:
+        self._services = services
+        self._connections = connections
+        self._deadline = deadline
+
+    async def extend(self, socket: Socket, claims: Claims) -> Socket:
+        """The socket with a newer token of the same person; its subscriptions go on with it.
+
+        Raises UnauthenticatedError for another's.
+        """
+        if (claims.tenant, claims.subject) != (socket.tenant, socket.subject) or socket.tenant is None:
+            raise UnauthenticatedError(INVALID_TOKEN)
+        extended = await self._connections.sockets.extend(socket, claims)
+        subscriptions = self._connections.subscriptions(socket.tenant)
+        operations = await self._connections.sockets.operations(extended)
+        for held in operations.held if operations else ():
+            await subscriptions.extend(held, extended, claims)
+        return extended
+
+    async def is_stuck(self, socket: Socket) -> bool:
+        """Whether one of its subscriptions waits for an invocation that has failed."""
+        operations = await self._connections.sockets.operations(socket)
+        if socket.tenant is None or operations is None:
+            return False
+        rows = await self._connections.subscriptions(socket.tenant).find(socket, operations.held)
+        return any(row.is_stuck(self._services.sources.now()) for row in rows)
+
+    def has_expired(self, socket: Socket) -> bool:
+        """Whether its token is good no longer."""
+        now = self._services.sources.now().timestamp()
+        return socket.token_expires_at is not None and socket.token_expires_at <= now
+
+    async def position(self, tenant: str) -> Payload:
+        """Where the tenant's log stands; what was logged and not pushed is pushed first."""
+        family = tenant_family(tenant)
+        head = await self._services.sources.change_log(family, self._deadline).head()
+        await Fanout(self._services, tenant, self._deadline).push(head.sequence)
+        cursor = EventCursor(head.epoch, head.sequence).seal(self._services.sources.seals, family)
+        return {"eventCursor": cursor, "sequence": head.sequence}

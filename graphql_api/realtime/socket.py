@@ -1,0 +1,138 @@
+"""A socket and the subscriptions it holds, as they are stored.
+
+TooManyError             RATE_LIMITED   a cap is reached: of sockets or of subscriptions
+AlreadySignedInError     another `connection_init` came first
+DuplicateIdError         the socket holds an operation of that id
+EndedBeforeError         the client ended the operation, or the socket is gone, before it was registered
+MovedError               another invocation changed the same item first
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from graphql_api.auth.identity import Role
+from graphql_api.auth.tokens import Claims
+from graphql_api.errors import ApiError, ErrorCode, ForbiddenError, RateLimitedError, UnauthenticatedError
+from graphql_api.store.codec import Item
+from graphql_api.store.schema import EXPIRY
+from graphql_api.store.writes import Condition
+
+# API Gateway closes a socket after two hours; its items may outlive it a little, never the other way round.
+LIFETIME = timedelta(hours=2, minutes=10)
+
+
+class SocketState(StrEnum):
+    """OPEN until `connection_init`; REJECTED sockets are told why at each `subscribe`."""
+
+    OPEN = "OPEN"
+    READY = "READY"
+    REJECTED = "REJECTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a socket was not signed in; each of its operations is told."""
+
+    code: ErrorCode
+    message: str
+
+    def as_error(self) -> ApiError:
+        """The error to tell."""
+        return _REFUSALS[self.code](self.message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Socket:
+    """What is known of a connection. Without `role` nobody signed in; `tenant` is None for PLATFORM as well.
+
+    `token_expires_at`: epoch seconds.
+    """
+
+    connection_id: str
+    opened_at: datetime
+    state: SocketState = SocketState.OPEN
+    subject: str | None = None
+    tenant: str | None = None
+    role: Role | None = None
+    token_expires_at: int | None = None
+    refusal: Refusal | None = None
+
+    @property
+    def claims(self) -> Claims | None:
+        """What the token said that opened it, None if there was none."""
+        if self.subject is None or self.role is None or self.token_expires_at is None:
+            return None
+        return Claims(self.subject, self.role, self.tenant, self.token_expires_at)
+
+    @property
+    def expires_at(self) -> datetime:
+        """When it is gone for sure."""
+        return self.opened_at + LIFETIME
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A subscription of a socket: its id there, its topic and its group."""
+
+    id: str
+    topic: list[str]
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """An operation that its client ended before it was known; `until` in epoch seconds."""
+
+    id: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operations:
+    """The subscriptions a socket holds; `revision` guards each change of them."""
+
+    revision: int = 0
+    held: list[Held] = field(default_factory=list[Held])
+    completed: list[Completed] = field(default_factory=list[Completed])
+
+
+class TooManyError(RateLimitedError):
+    """A cap is reached: of sockets or of subscriptions."""
+
+
+_REFUSALS: Mapping[ErrorCode, type[ApiError]] = {
+    error.code: error for error in (UnauthenticatedError, ForbiddenError, TooManyError)
+}
+
+
+class AlreadySignedInError(Exception):
+    """The socket is signed in already, or just being so."""
+
+
+class DuplicateIdError(Exception):
+    """The socket holds an operation of that id."""
+
+
+class EndedBeforeError(Exception):
+    """The client ended the operation, or the socket is gone, before it was registered."""
+
+
+class MovedError(Exception):
+    """Another invocation changed the same item first."""
+
+
+def revision(number: int) -> Condition:
+    """That an item is as it was read."""
+    return Condition("#revision = :revision", {"#revision": "revision"}, {":revision": {"N": str(number)}})
+
+
+def moved(_: Item | None) -> Exception:
+    """What the failure of that condition means."""
+    return MovedError()
+
+
+def expiry(at: datetime) -> Item:
+    """The attribute by which TTL removes an item."""
+    return {EXPIRY: {"N": str(int(at.timestamp()))}}
