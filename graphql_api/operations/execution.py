@@ -18,7 +18,7 @@ from graphql import (
 from strawberry.execution import optimized_is_awaitable
 
 from graphql_api.errors import InvalidInputError
-from graphql_api.operations.report import RefusedError, document_failures
+from graphql_api.operations.report import RefusedError, document_failures, field_failures
 
 # Its executor is generic in what graphql-core leaves open.
 _SUBSCRIPTION: Any = graphql
@@ -79,20 +79,21 @@ class Executor:
         extensions: dict[str, object],
         context: object,
     ) -> ExecutionResult | None:
-        """What a subscription answers to the first event of its source, None if the source has none; the
-        failure of the subscription itself has no data. Raises RefusedError for bad variables.
+        """What a subscription answers to the first event of its source, None if the source has none.
+
+        Raises RefusedError for bad variables, and for a source that fails.
         """
         execution = self._built(document, operation_name, variables, extensions, context)
         source = _SUBSCRIPTION.create_source_event_stream(execution)
         if inspect.isawaitable(source):
             source = await source
         if isinstance(source, ExecutionResult):
-            return source
+            raise RefusedError(field_failures(source.errors or []))
         try:
             async with aclosing(_SUBSCRIPTION.map_source_to_response_event(execution, source)) as results:
                 return await anext(results, None)
-        except Exception as error:  # noqa: BLE001 - the resolver's failure is the subscription's
-            return ExecutionResult(None, [located_error(error)])
+        except Exception as error:
+            raise RefusedError(field_failures([located_error(error)])) from error
 
     def _built(
         self,

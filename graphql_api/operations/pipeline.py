@@ -45,7 +45,7 @@ class OperationRequest:
 @dataclass(frozen=True, slots=True)
 class OperationResult:
     """`data` is ABSENT when nothing was executed, None when execution came to nothing; a subscription whose
-    source had no event has neither data nor errors.
+    source had no event has neither data nor errors, one whose source failed has no data.
 
     `operation` is what was executed, if anything was.
     """

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from graphql_api.auth.identity import Identity
-from graphql_api.auth.tokens import EXPIRED_TOKEN
+from graphql_api.auth.identity import Identity, Role
+from graphql_api.auth.tokens import EXPIRED_TOKEN, Claims
 from graphql_api.changes.log import ChangeLog, LogEntry
 from graphql_api.deadline import Deadline
 from graphql_api.errors import ApiError, ForbiddenError, InternalError, UnauthenticatedError
@@ -133,17 +133,19 @@ class _Round:
         self._delivery = Delivery(services.sources, services.operations, tenant, deadline)
         self._ended: set[tuple[str, str]] = set()
         self._live: set[tuple[str, str]] = set()
+        self._standings: dict[tuple[str, Role], Identity | ApiError] = {}
 
     async def add(self, entry: LogEntry, topic: Topic, listening: Iterable[Subscription]) -> None:
         """What all who listen to the topic are sent for the entry."""
         live = [one for one in listening if await self._hears(one)]
+        await self._meet(live)
         groups: dict[tuple[str, str], list[tuple[Subscription, Identity]]] = defaultdict(list)
-        identities = await together(map(self._identify, live))
-        for subscription, identity in zip(live, identities, strict=True):
-            if isinstance(identity, ApiError):
-                self._refuse(subscription, entry, identity)
+        for subscription in live:
+            standing = self._standing(subscription)
+            if isinstance(standing, ApiError):
+                self._refuse(subscription, entry, standing)
             else:
-                groups[subscription.group, identity.role].append((subscription, identity))
+                groups[subscription.group, standing.role].append((subscription, standing))
         for (group, _), members in groups.items():
             await self._add_group(entry, topic, group, members)
 
@@ -166,14 +168,23 @@ class _Round:
             self._live.add(place)
         return standing is Standing.LIVE
 
-    async def _identify(self, subscription: Subscription) -> Identity | ApiError:
+    async def _meet(self, subscriptions: Iterable[Subscription]) -> None:
+        """Learn who the subscribers are today, each person once."""
+        strangers = list({(one.subject, one.role) for one in subscriptions} - self._standings.keys())
+        found = await together(self._identify(*person) for person in strangers)
+        self._standings.update(zip(strangers, found, strict=True))
+
+    async def _identify(self, subject: str, role: Role) -> Identity | ApiError:
+        try:
+            return await self._services.memberships.identify(Claims(subject, role, self._tenant, 0))
+        except ForbiddenError as error:
+            return error
+
+    def _standing(self, subscription: Subscription) -> Identity | ApiError:
         """Who it is today, or why it may not listen any longer."""
         if subscription.token_expires_at <= self._services.sources.now().timestamp():
             return UnauthenticatedError(EXPIRED_TOKEN)
-        try:
-            return await self._services.memberships.identify(subscription.claims(self._tenant))
-        except ForbiddenError as error:
-            return error
+        return self._standings[subscription.subject, subscription.role]
 
     async def _add_group(
         self, entry: LogEntry, topic: Topic, group: str, members: Sequence[tuple[Subscription, Identity]]

@@ -5,6 +5,7 @@ is said otherwise: see docs/realtime.md, which has a heading for each message.
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import Mapping
 
@@ -43,6 +44,9 @@ SIGN_IN_SECONDS = 1.0
 _LOOK_SECONDS = 0.05
 _BEARER = re.compile(r"\Abearer +(\S+)\Z", re.IGNORECASE)
 _BEARER_PROTOCOL = "bearer."
+FAILED = "Something went wrong on our side."
+
+_log = logging.getLogger(__name__)
 
 
 class HandshakeError(Exception):
@@ -90,7 +94,20 @@ class Protocol:
         await self._connections.forget(connection_id)
 
     async def message(self, connection_id: str, text: str) -> None:
-        """A client's frame."""
+        """A client's frame. A client whose message is lost is not left waiting: it is disconnected where it is
+        worth trying again, and ended for good where it is not.
+        """
+        try:
+            await self._message(connection_id, text)
+        except ApiError as error:
+            _log.warning("A message could not be handled in time.", extra={"code": error.code})
+            await self._services.gateway.disconnect(connection_id, self._deadline)
+        except Exception:
+            await self._connections.send(connection_id, [messages.connection_error(FAILED, 4500)])
+            await self._services.gateway.disconnect(connection_id, self._deadline)
+            raise
+
+    async def _message(self, connection_id: str, text: str) -> None:
         socket = await self._connections.sockets.find(connection_id)
         if socket is None:
             # It was disconnected, and the gateway could not close it then.

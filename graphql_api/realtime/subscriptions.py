@@ -17,6 +17,7 @@ from enum import Enum
 
 from graphql_api.auth.identity import Role
 from graphql_api.auth.tokens import Claims
+from graphql_api.errors import PayloadTooLargeError
 from graphql_api.operations import OperationRequest
 from graphql_api.realtime.socket import Held, Socket, expiry
 from graphql_api.store.codec import Item, decode, encode
@@ -26,6 +27,7 @@ from graphql_api.store.table import Table
 from graphql_api.store.writes import ANYTHING, PRESENT, Condition, Delete, Put, Update, Write
 
 MAX_ROWS = 1_000_000  # of one topic: all of them
+MAX_VARIABLES = 4096  # characters of a subscription's variables as JSON
 MAX_REMEMBERED = 1_000  # groups, by a process
 _GROUP_LIFETIME = timedelta(
     hours=5
@@ -56,10 +58,6 @@ class Subscription:
     def is_stuck(self, now: datetime) -> bool:
         """Whether it never went live, and nobody makes it any more."""
         return not self.is_live and self.catching_up_until < now.timestamp()
-
-    def claims(self, tenant: str) -> Claims:
-        """What the token said of who subscribed."""
-        return Claims(self.subject, self.role, tenant, self.token_expires_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +116,12 @@ class Subscriptions:
         self._groups = groups
 
     async def write_group(self, request: OperationRequest, now: datetime) -> str:
-        """Make sure that the group of this request is known for as long as a socket lives; its name."""
+        """Make sure that the group of this request is known for as long as a socket lives; its name.
+
+        Raises PayloadTooLargeError: variables are kept, and executed with for every event.
+        """
+        if len(json.dumps(request.variables)) > MAX_VARIABLES:
+            raise PayloadTooLargeError("A subscription's variables are over 4 KB.", limit=MAX_VARIABLES)
         group = group_of(request)
         known = self._groups.find(self._family, group)
         if known is None or known[1] < now - _GROUP_LIFETIME / 2:
