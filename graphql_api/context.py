@@ -48,7 +48,10 @@ class Sources:
 
 
 class RequestContext:
-    """One request: made when it arrives, closed before its response leaves."""
+    """One request: made when it arrives, closed before its response leaves.
+
+    `begins`: a subscription is being made, not answered; only then has it to be checked what it names.
+    """
 
     def __init__(
         self,
@@ -57,7 +60,10 @@ class RequestContext:
         request_id: str,
         deadline: Deadline,
         events: EventSource | None = None,
+        *,
+        begins: bool = False,
     ) -> None:
+        self.begins = begins
         self._events = events
         self._event_cursor: EventCursor | None = None
         self.identity = identity

@@ -15,8 +15,8 @@ from graphql_api.store.schema import SEGMENT_POINTER, SORT, LogIndex
 from graphql_api.store.table import Table
 
 # Rows looked at for one page: a filter by action, or a second filter, can pass over most of what it reads.
-MAX_EXAMINED = 500
-_CHUNK = 10  # Each can lead to a segment of 300 KB.
+MAX_EXAMINED = 200
+_CHUNK = 25  # Each can lead to a segment of 300 KB; BatchGetItem answers 16 MB at most.
 _TIMELINE = LogIndex.TIMELINE.value
 
 
@@ -32,6 +32,10 @@ class Wanted:
     actions: frozenset[ChangeAction] = frozenset(ChangeAction)
     since: datetime | None = None
     until: datetime | None = None
+
+    def scope(self) -> tuple[str, ...]:
+        """What a cursor of these changes is good for, alike in all processes, as the repr of a set is not."""
+        return (*map(repr, (self.entity, self.actor_uid, self.since, self.until)), *sorted(self.actions))
 
     def includes(self, entry: LogEntry) -> bool:
         change = entry.change
@@ -67,6 +71,8 @@ class History:
 
     async def page(self, wanted: Wanted, position: str | None, limit: int) -> HistoryPage:
         """Up to `limit` changes, the latest first, behind `position`."""
+        if not wanted.actions:
+            return HistoryPage([], None)
         rows: list[Found] = []
         examined, last = 0, position
         async with aclosing(self._rows(wanted, position)) as found:

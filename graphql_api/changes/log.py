@@ -11,9 +11,7 @@ history being there: so a change is appended once however often its record is de
 one transaction, not one for each change.
 """
 
-import asyncio
 import hashlib
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +19,7 @@ from datetime import datetime, timedelta
 from graphql_api.changes.change import Change, from_text, to_text
 from graphql_api.changes.cursor import EventCursor
 from graphql_api.store.codec import Item, decode, encode
+from graphql_api.store.contention import pause
 from graphql_api.store.keys import (
     FIRST,
     LAST,
@@ -40,7 +39,6 @@ MAX_SEGMENT_BYTES = 300_000  # of the 400 KB of an item (DynamoDB)
 MAX_CONTENTION = 64
 SETTLED_AFTER = timedelta(seconds=5)  # An index follows its table within a second as a rule (DynamoDB).
 _DIGITS = 16
-_PAUSE = 0.05  # seconds at most before a race with another appender is run again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +149,7 @@ class ChangeLog:
         """
         pending = list({change.id: change for change in changes}.values())
         added: list[LogEntry] = []
-        for _ in range(MAX_CONTENTION):
+        for attempt in range(MAX_CONTENTION):
             if not pending:
                 return added
             try:
@@ -159,7 +157,7 @@ class ChangeLog:
             except AlreadyLoggedError:
                 pending = await self._not_logged(pending)
             except LogMovedError:
-                await asyncio.sleep(random.uniform(0, _PAUSE))  # noqa: S311 - jitter, not a secret
+                await pause(attempt)
             else:
                 added += entries
                 pending = pending[len(entries) :]

@@ -60,10 +60,12 @@ async def listed(data: Table, family: Family, wanted: ListRange) -> AsyncGenerat
     """The entities that stand in a list, one partition after the other, read page by page."""
     sort = wanted.index.value.sort
     for path in wanted.partitions:
-        low = wanted.low
-        while items := await data.query(wanted.index, partition(family, *path), low, wanted.high, PAGE):
-            low = after(items[-1][sort]["S"])
+        low, is_last = wanted.low, False
+        while not is_last:
+            items = await data.query(wanted.index, partition(family, *path), low, wanted.high, PAGE)
+            is_last = len(items) < PAGE
             for item in items:
+                low = after(item[sort]["S"])
                 if found := parse_entity_key(Key(item[PARTITION]["S"], item[SORT]["S"])):
                     yield Address(found.kind, found.uid)
 

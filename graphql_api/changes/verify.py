@@ -25,7 +25,7 @@ class Anchor(NamedTuple):
         """The anchor of a text. Raises ValueError."""
         sequence, separator, hashed = text.strip().partition(":")
         if not (separator and sequence.isascii() and sequence.isdecimal() and hashed):
-            raise ValueError(text)
+            raise ValueError(f"{text!r} is not like SEQUENCE:HASH")
         return cls(int(sequence), hashed.lower())
 
 

@@ -16,11 +16,13 @@ from graphql_api.context import Info
 from graphql_api.errors import InvalidInputError, NotFoundError
 from graphql_api.feature import Feature
 from graphql_api.features.users import User
-from graphql_api.relay import Connection, connection, global_id, page_size, parse_global_id, uid_of
+from graphql_api.relay import Connection, Node, connection, global_id, page_size, parse_global_id, uid_of
 from graphql_api.store.codec import AttributeValue
-from graphql_api.store.entity import entity_class, kind_of
+from graphql_api.store.entity import Entity, entity_class, kind_of
 from graphql_api.store.page import Page
 
+# A page that passes over rows takes some Queries, and a batch of segments with each.
+READS_OF_A_PAGE = 10
 # Bookkeeping of the entity, told by the change itself or of no interest to anybody.
 _UNTOLD = frozenset(
     {"uid", "version", "created_at", "created_by_uid", "updated_at", "updated_by_uid", "request_id"}
@@ -73,6 +75,16 @@ class ChangeEvent:
         return self.event.change.version
 
 
+async def listened_to(info: Info, cls: type[Entity], id: str, *, may_be_deleted: bool) -> str:
+    """The uid of what a subscription names by `id`. Raises NotFoundError if it begins with what is not there;
+    later its own events tell what becomes of it.
+    """
+    uid, repository = uid_of(cls, id), info.context.repository
+    if info.context.begins:
+        await (repository.known(cls, uid) if may_be_deleted else repository.get(cls, uid))
+    return uid
+
+
 @strawberry.type(description="One attribute before and after, as JSON; null where there was or is none.")
 class AttributeChange:
     name: str
@@ -101,7 +113,8 @@ class LoggedChange(ChangeEvent):
     )
     def attributes(self) -> list[AttributeChange]:
         before, after = self.event.change.before or {}, self.event.change.after or {}
-        names = sorted((before.keys() | after.keys()) - _UNTOLD)
+        derived = entity_class(self.event.change.kind).derived
+        names = sorted((before.keys() | after.keys()) - _UNTOLD - derived)
         return [
             AttributeChange(name=_camel(name), before=_json(before.get(name)), after=_json(after.get(name)))
             for name in names
@@ -114,8 +127,12 @@ class ChangeFilter:
     entity_id: strawberry.ID | None = strawberry.field(default=None, description="Of this thing alone.")
     actor_id: strawberry.ID | None = strawberry.field(default=None, description="Written by this person.")
     actions: list[ChangeAction] | None = None
-    since: datetime | None = strawberry.field(default=None, description="Logged then or later; UTC without an offset.")
-    until: datetime | None = strawberry.field(default=None, description="Logged before then; UTC without an offset.")
+    since: datetime | None = strawberry.field(
+        default=None, description="Logged then or later; UTC without an offset."
+    )
+    until: datetime | None = strawberry.field(
+        default=None, description="Logged before then; UTC without an offset."
+    )
 
 
 @strawberry.type
@@ -124,7 +141,7 @@ class ChangeQuery:
         description="The audit log, the latest change first. With filters by action, or by several things at "
         "once, a page can be short of `first` although `hasNextPage` is true.",
         permission_classes=[at_least(Role.ADMIN)],
-        metadata={"query": 1},
+        metadata={"query": READS_OF_A_PAGE},
     )
     async def changes(
         self,
@@ -134,15 +151,14 @@ class ChangeQuery:
         after: str | None = None,
     ) -> Connection[LoggedChange]:
         context, wanted = info.context, _wanted(filter or ChangeFilter())
-        scope = (context.repository.family, "changes", repr(wanted))
+        scope = (context.repository.family, "changes", *wanted.scope())
         position = None if after is None else context.cursors.open(after, scope)
         found = await context.history.page(wanted, position, page_size(first))
-        head = await context.change_log.head()
         rows = [
             LoggedChange(
                 event=Event(
                     sequence=row.entry.sequence,
-                    cursor=context.sealed(EventCursor(head.epoch, row.entry.sequence)),
+                    cursor=context.sealed(EventCursor(row.entry.epoch, row.entry.sequence)),
                     action=row.entry.change.action,
                     change=row.entry.change,
                     logged_at=row.entry.logged_at,
@@ -181,7 +197,7 @@ def _in_utc(time: datetime | None, name: str) -> datetime | None:
 def _entity(id: str) -> tuple[str, str]:
     name, uid = parse_global_id(id) or ("", "")
     kind = kind_of(name)
-    if kind is None:
+    if kind is None or not issubclass(entity_class(kind), Node):
         raise NotFoundError("Node")
     return kind, uid
 

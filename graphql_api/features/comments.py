@@ -12,7 +12,7 @@ from graphql_api.auth.permissions import at_least
 from graphql_api.context import Info
 from graphql_api.errors import ConflictError, ForbiddenError
 from graphql_api.feature import Feature, once
-from graphql_api.features.changes import ChangeEvent
+from graphql_api.features.changes import ChangeEvent, listened_to
 from graphql_api.features.tasks.task import RECENT_COMMENTS, RecentComment, Task, comments_of
 from graphql_api.features.users import User
 from graphql_api.relay import Node, uid_of
@@ -227,8 +227,8 @@ class CommentSubscription:
     async def comment_changed(
         self, info: Info, task_id: strawberry.ID, after: str | None = None
     ) -> AsyncGenerator[CommentChange]:
-        task = await info.context.repository.known(Task, uid_of(Task, task_id))
-        async for event in info.context.listen(comments_of(task.uid).partitions[0], after):
+        task_uid = await listened_to(info, Task, task_id, may_be_deleted=True)
+        async for event in info.context.listen(comments_of(task_uid).partitions[0], after):
             yield CommentChange(event=event)
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 from graphql_api.deadline import Deadline
 from graphql_api.handlers import loop
 from graphql_api.realtime.ingest import Ingest
-from graphql_api.realtime.protocol import HandshakeError
+from graphql_api.realtime.protocol import FAREWELL_SECONDS, HandshakeError
 from graphql_api.realtime.protocol import Protocol as WebSocketProtocol
 from graphql_api.realtime.services import RealtimeServices
 from graphql_api.realtime.sweep import Sweep
@@ -34,9 +34,9 @@ class Services(Protocol):
 class WebSocketHandler:
     """`$connect`, `$default` and `$disconnect` of an API Gateway WebSocket API.
 
-    It never fails towards the gateway: what a client then gets is a frame that ends it for good. Everything
-    is said through the management API; of the response only the status and, from `$connect`, the sub-protocol
-    count.
+    Everything is said through the management API; of the response only the status and, from `$connect`, the
+    sub-protocol count. It fails towards the gateway only where a client could neither be answered nor closed:
+    then the gateway's own error frame ends it, which is better than silence.
     """
 
     def __init__(self, services: Services) -> None:
@@ -47,14 +47,14 @@ class WebSocketHandler:
         context = event["requestContext"]
         with log_fields(request_id=context["requestId"]):
             try:
-                return await self._route(event, context, Deadline.after(min(seconds, MAX_SECONDS)))
+                deadline = Deadline.after(min(seconds, MAX_SECONDS) - FAREWELL_SECONDS)
+                return await self._route(event, context, deadline)
             except HandshakeError as refusal:
                 _log.info("A connection is refused.", extra={"status": refusal.status})
                 return {"statusCode": refusal.status}
             except Exception:  # noqa: BLE001 - the door's outermost boundary
                 _log.exception("A WebSocket event failed unexpectedly.")
-                # Without its item a connection could never be told anything.
-                return {"statusCode": 500 if context["eventType"] == "CONNECT" else 200}
+                return {"statusCode": 200 if context["eventType"] == "DISCONNECT" else 500}
 
     async def _route(self, event: Event, context: Event, deadline: Deadline) -> Response:
         protocol = WebSocketProtocol(self._services.realtime, context["requestId"], deadline)

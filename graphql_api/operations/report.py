@@ -1,6 +1,7 @@
 """Failures in, what the client may read of them out; the unexpected ones go to the log whole."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple, TypeAlias, cast
@@ -23,6 +24,9 @@ ErrorEntry: TypeAlias = dict[str, object]
 MAX_ECHO = 256
 MAX_LOGGED = 9  # Each comes with its traceback; a list repeats the same failure for every item.
 MAX_LOCATIONS = 4  # Fields in conflict name every place they stand.
+
+# Strawberry adds what Python said of a date or time it could not read.
+_OF_PYTHON = re.compile(r'(cannot represent an? \w+: ".*?")\. .*', re.DOTALL)
 
 _log = logging.getLogger(__name__)
 
@@ -89,7 +93,7 @@ def _expected(error: GraphQLError) -> ApiError | None:
 def _words(error: GraphQLError) -> str:
     """Strawberry's own messages show the Python behind an input."""
     if not isinstance(error, StrawberryInputCoercionError):
-        return error.message
+        return _OF_PYTHON.sub(r"\1.", error.message)
     node = next(iter(error.nodes or ()), None)
     if isinstance(node, ArgumentNode | ObjectFieldNode):
         return f"{node.name.value} must not be null; leave it out to keep what is there."

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from graphql_api.realtime.socket import MovedError, TooManyError, moved, revision
 from graphql_api.store.codec import decode, encode
+from graphql_api.store.contention import pause
 from graphql_api.store.keys import FIRST, LAST, Key, partition, tenant_family
 from graphql_api.store.table import StoreBusyError, Table
 from graphql_api.store.writes import ABSENT, ANYTHING, Add, Condition, Put, Write
@@ -82,7 +83,7 @@ class Census:
     async def _change(
         self, subject: str, change: Callable[[OwnSockets], OwnSockets], also: Sequence[Write]
     ) -> None:
-        for _ in range(MAX_CONTENTION):
+        for attempt in range(MAX_CONTENTION):
             present = await self.of(subject)
             changed = change(present)
             if changed == present:
@@ -93,8 +94,9 @@ class Census:
             try:
                 await self._table.commit([write, *self._counts(present, changed), *also])
             except MovedError:
-                continue
-            return
+                await pause(attempt)
+            else:
+                return
         raise StoreBusyError
 
     def _counts(self, old: OwnSockets, new: OwnSockets) -> list[Write]:

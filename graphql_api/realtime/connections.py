@@ -8,7 +8,7 @@ from graphql_api.operations.report import ErrorEntry
 from graphql_api.realtime.gateway import GoneError, UndeliverableError
 from graphql_api.realtime.messages import error_frame
 from graphql_api.realtime.services import RealtimeServices
-from graphql_api.realtime.socket import Held, Socket
+from graphql_api.realtime.socket import Socket
 from graphql_api.realtime.sockets import Sockets
 from graphql_api.realtime.subscriptions import Subscription, Subscriptions
 from graphql_api.store.keys import tenant_family
@@ -65,10 +65,17 @@ class Connections:
             await self.drop(socket.connection_id)
 
     async def forget(self, connection_id: str) -> None:
-        """Take away all that is kept of a connection."""
+        """Take away all that is kept of a connection, itself last: what a failure leaves is found again."""
         socket = await self.sockets.find(connection_id)
-        if socket is not None:
-            await self._remove(socket, await self.sockets.leave(socket))
+        if socket is None:
+            return
+        while (operations := await self.sockets.operations(socket)) is not None:
+            for held in operations.held:
+                await self._subscriptions_of(socket).remove_held(held, socket)
+            if await self.sockets.close(socket, operations):
+                break
+        await self.sockets.part(socket)
+        await self.sockets.remove(socket)
 
     async def drop(self, connection_id: str) -> None:
         """Forget a connection and close it; if that fails, it is closed when its client says something."""
@@ -84,9 +91,6 @@ class Connections:
         table = self._services.sources.control(family, self._deadline)
         return Subscriptions(table, family, self._services.groups)
 
-    async def _remove(self, socket: Socket, held: Sequence[Held]) -> None:
-        if socket.tenant is None:
-            return
-        subscriptions = self.subscriptions(socket.tenant)
-        for one in held:
-            await subscriptions.remove_held(one, socket)
+    def _subscriptions_of(self, socket: Socket) -> Subscriptions:
+        assert socket.tenant is not None, "what holds subscriptions is a tenant's"
+        return self.subscriptions(socket.tenant)

@@ -21,7 +21,7 @@ from graphql_api.operations.report import ErrorEntry
 from graphql_api.realtime.connections import Connections
 from graphql_api.realtime.delivery import Answer, Delivery
 from graphql_api.realtime.messages import error_frame, next_frame
-from graphql_api.realtime.pushed import Progress
+from graphql_api.realtime.pushed import HOLD_SECONDS, Progress
 from graphql_api.realtime.services import RealtimeServices
 from graphql_api.realtime.subscriptions import Standing, Subscription, Subscriptions
 from graphql_api.store.entity import Topic
@@ -29,6 +29,7 @@ from graphql_api.store.keys import tenant_family
 from graphql_api.store.repository import together
 
 MAX_POSTS = 50  # at once
+STEP_SEGMENTS = 2  # pushed between two signs of life of whoever holds the place
 _PAUSE = 0.1  # seconds between two looks at another pusher's progress
 
 
@@ -51,21 +52,22 @@ class Fanout:
         self._tenant = tenant
         self._deadline = deadline
         self._log: ChangeLog = sources.change_log(family, deadline)
-        self._progress = Progress(table, family, sources.now)
+        self._progress = Progress(table, family)
         self._subscriptions = Subscriptions(table, family, services.groups)
         self._connections = Connections(services, deadline)
 
     async def push(self, until: int, known: Sequence[LogEntry] = ()) -> None:
         """Push everything up to `until`, or see another pusher do it. `known` entries are not read again."""
-        while True:
-            pushed = await self._progress.read()
-            if pushed.sequence >= until:
-                return
-            if self._progress.is_held(pushed):
+        clock = asyncio.get_running_loop().time
+        seen, since = -1, 0.0
+        while (pushed := await self._progress.read()).sequence < until:
+            if pushed.revision != seen:
+                seen, since = pushed.revision, clock()
+            if pushed.is_held and clock() - since < HOLD_SECONDS:
                 await self._pause()
                 continue
             held = await self._progress.hold(pushed)
-            while held is not None and held.sequence < until:
+            while held is not None and held.is_held:
                 entries = await self._entries_after(held.sequence, known)
                 await self._push(entries)
                 last = entries[-1].sequence
@@ -76,7 +78,7 @@ class Fanout:
         following = [entry for entry in known if entry.sequence > sequence]
         if following and following[0].sequence == sequence + 1:
             return following
-        return await self._log.after(sequence)
+        return await self._log.after(sequence, STEP_SEGMENTS)
 
     async def _push(self, entries: Sequence[LogEntry]) -> None:
         topics = list(dict.fromkeys(topic for entry in entries for topic in entry.change.topics))

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from types_aiobotocore_apigatewaymanagementapi.client import ApiGatewayManagementApiClient
 
 MAX_FRAME_BYTES = 128 * 1024  # of a message (API Gateway)
-MAX_TRIES = 4
+MAX_TRIES = 4  # The SDK itself tries once.
+POST_SECONDS = 4.0  # for a frame, its repetitions included
 BASE_DELAY = 0.05  # seconds; full jitter between 0 and the doubled base
 _SESSION = get_session()
 
@@ -64,7 +65,7 @@ class ApiGateway:
                 "apigatewaymanagementapi",
                 region_name=self._settings.region,
                 endpoint_url=self._settings.connections_endpoint,
-                config=client_config(validate_parameters=self._settings.is_development),
+                config=client_config(validate_parameters=self._settings.is_development, attempts=1),
             )
             self._client = await self._resources.enter_async_context(client)
 
@@ -92,6 +93,8 @@ class ApiGateway:
     async def _call(
         self, operation: Callable[..., Awaitable[Any]], deadline: Deadline, **parameters: Any
     ) -> None:
+        # One client must not use up the time of all: it can come back, and resume.
+        deadline = min(deadline, Deadline.after(POST_SECONDS), key=lambda one: one.at)
         for attempt in range(MAX_TRIES):
             try:
                 async with asyncio.timeout(max(deadline.remaining(), 0)):

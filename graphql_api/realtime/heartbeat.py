@@ -1,5 +1,7 @@
 """What a ping does besides its pong: renew the token, and see that nothing lies unsent."""
 
+from collections.abc import Sequence
+
 from graphql_api.auth.tokens import INVALID_TOKEN, Claims
 from graphql_api.changes.cursor import EventCursor
 from graphql_api.deadline import Deadline
@@ -9,6 +11,7 @@ from graphql_api.realtime.fanout import Fanout
 from graphql_api.realtime.messages import Payload
 from graphql_api.realtime.services import RealtimeServices
 from graphql_api.realtime.socket import Socket
+from graphql_api.realtime.subscriptions import Subscription
 from graphql_api.store.keys import tenant_family
 
 
@@ -34,13 +37,12 @@ class Heartbeat:
             await subscriptions.extend(held, extended, claims)
         return extended
 
-    async def is_stuck(self, socket: Socket) -> bool:
-        """Whether one of its subscriptions waits for an invocation that has failed."""
+    async def subscriptions(self, socket: Socket) -> Sequence[Subscription]:
+        """What the socket listens to."""
         operations = await self._connections.sockets.operations(socket)
         if socket.tenant is None or operations is None:
-            return False
-        rows = await self._connections.subscriptions(socket.tenant).find(socket, operations.held)
-        return any(row.is_stuck(self._services.sources.now()) for row in rows)
+            return ()
+        return await self._connections.subscriptions(socket.tenant).find(socket, operations.held)
 
     def has_expired(self, socket: Socket) -> bool:
         """Whether its token is good no longer."""

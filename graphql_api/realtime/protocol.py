@@ -7,15 +7,16 @@ is said otherwise: see docs/realtime.md, which has a heading for each message.
 import asyncio
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from graphql_api.auth.tokens import EXPIRED_TOKEN, INVALID_TOKEN, Claims
 from graphql_api.deadline import Deadline
-from graphql_api.errors import ApiError, ForbiddenError, UnauthenticatedError
+from graphql_api.errors import ApiError, DeadlineExceededError, ForbiddenError, UnauthenticatedError
 from graphql_api.operations import Failure, describe
 from graphql_api.operations.report import ErrorEntry
 from graphql_api.realtime import messages
 from graphql_api.realtime.connections import Connections
+from graphql_api.realtime.gateway import GoneError, UndeliverableError
 from graphql_api.realtime.heartbeat import Heartbeat
 from graphql_api.realtime.messages import (
     SUBPROTOCOL,
@@ -42,6 +43,7 @@ MAX_MESSAGE_BYTES = 128 * 1024  # of a client's message (API Gateway)
 # A client may send `subscribe` behind `connection_init` without waiting, and be handled side by side.
 SIGN_IN_SECONDS = 1.0
 _LOOK_SECONDS = 0.05
+FAREWELL_SECONDS = 1.5  # Kept from the time of every message, to close what could not be answered.
 _BEARER = re.compile(r"\Abearer +(\S+)\Z", re.IGNORECASE)
 _BEARER_PROTOCOL = "bearer."
 FAILED = "Something went wrong on our side."
@@ -94,18 +96,27 @@ class Protocol:
         await self._connections.forget(connection_id)
 
     async def message(self, connection_id: str, text: str) -> None:
-        """A client's frame. A client whose message is lost is not left waiting: it is disconnected where it is
-        worth trying again, and ended for good where it is not.
+        """A client's frame. If it fails, the client is not left waiting: it is disconnected where that is
+        worth trying again, and ended for good where it is not. Raises where even that failed.
         """
         try:
             await self._message(connection_id, text)
         except ApiError as error:
             _log.warning("A message could not be handled in time.", extra={"code": error.code})
-            await self._services.gateway.disconnect(connection_id, self._deadline)
-        except Exception:
-            await self._connections.send(connection_id, [messages.connection_error(FAILED, 4500)])
-            await self._services.gateway.disconnect(connection_id, self._deadline)
-            raise
+            await self._farewell(connection_id, [])
+        except Exception:  # noqa: BLE001 - the client has to be told, whatever it was
+            _log.exception("A message failed unexpectedly.")
+            await self._farewell(connection_id, [messages.connection_error(FAILED, 4500)])
+
+    async def _farewell(self, connection_id: str, frames: Sequence[bytes]) -> None:
+        deadline, gateway = Deadline.after(FAREWELL_SECONDS), self._services.gateway
+        try:
+            for frame in frames:
+                await gateway.post(connection_id, frame, deadline)
+            await gateway.disconnect(connection_id, deadline)
+        except (GoneError, UndeliverableError):
+            # Then it is closed when it next says something, having no item any more.
+            await Connections(self._services, deadline).forget(connection_id)
 
     async def _message(self, connection_id: str, text: str) -> None:
         socket = await self._connections.sockets.find(connection_id)
@@ -176,10 +187,14 @@ class Protocol:
         if heartbeat.has_expired(socket):
             await self._connections.dismiss(socket, self._described(UnauthenticatedError(EXPIRED_TOKEN)))
             return
-        if await heartbeat.is_stuck(socket):
+        subscriptions = await heartbeat.subscriptions(socket)
+        if any(one.is_stuck(self._services.sources.now()) for one in subscriptions):
             await self._connections.drop(socket.connection_id)
             return
-        await self._send(socket, messages.pong(said | await heartbeat.position(tenant)))
+        position = await heartbeat.position(tenant)
+        # What is still being replayed is not behind the client yet.
+        is_safe = all(one.is_live for one in subscriptions)
+        await self._send(socket, messages.pong(said | position if is_safe else said))
 
     async def _subscribe(self, socket: Socket, message: Subscribe) -> None:
         subscribing = Subscribing(self._services, self._connections, self._request_id, self._deadline)
@@ -190,6 +205,8 @@ class Protocol:
             return
         except DuplicateIdError:
             await self._close(socket, 4409, f"Subscriber for {message.id} already exists.")
+        except DeadlineExceededError:
+            raise
         except ApiError as error:
             await self._send(socket, messages.error_frame(message.id, [self._described(error)]))
 

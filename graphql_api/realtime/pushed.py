@@ -2,13 +2,12 @@
 
     T#<tenant>#LOG / PUSHED
 
-One pusher at a time holds the place for some seconds; should it fail, the next one begins where it stopped.
-The hold only saves work: two pushers at once send everything twice, each in order.
+One pusher at a time holds the place; should it fail, the next one begins where it stopped. The hold only
+saves work: two pushers at once send everything twice, each in order. No clock is compared with another
+machine's: who waits takes over when the place has not moved for HOLD_SECONDS of its own.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from graphql_api.realtime.socket import MovedError, moved, revision
 from graphql_api.store.codec import decode, encode
@@ -16,52 +15,41 @@ from graphql_api.store.keys import Family, Key, partition
 from graphql_api.store.table import Table
 from graphql_api.store.writes import ABSENT, Put
 
-HOLD_SECONDS = 10.0
+HOLD_SECONDS = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pushed:
-    """Everything up to `sequence` has been sent to all who listen, or they were disconnected.
-
-    `held_until`: epoch milliseconds, 0 when nobody is pushing.
-    """
+    """Everything up to `sequence` has been sent to all who listen, or they were disconnected."""
 
     sequence: int = 0
-    held_until: int = 0
+    is_held: bool = False
     revision: int = 0
 
 
 class Progress:
     """The place itself, through the control table with the tenant's rights."""
 
-    def __init__(self, table: Table, family: Family, now: Callable[[], datetime]) -> None:
+    def __init__(self, table: Table, family: Family) -> None:
         self._table = table
         self._key = Key(partition(family, "LOG"), "PUSHED")
-        self._now = now
 
     async def read(self) -> Pushed:
         """As it is now."""
         item = (await self._table.batch_get([self._key], consistent=True)).get(self._key)
         return decode(Pushed, item) if item else Pushed()
 
-    def is_held(self, pushed: Pushed) -> bool:
-        """Whether somebody else is at it; a hold from the future is a clock that differs, and none."""
-        return 0 < pushed.held_until - self._milliseconds() <= HOLD_SECONDS * 1000
-
     async def hold(self, pushed: Pushed) -> Pushed | None:
         """The place, held from now on; None if another pusher was faster."""
-        return await self._replace(
-            pushed, replace(pushed, held_until=self._milliseconds() + int(HOLD_SECONDS * 1000))
-        )
+        return await self._replace(pushed, replace(pushed, is_held=True))
 
     async def advance(self, pushed: Pushed, sequence: int) -> Pushed | None:
         """Further on and still held; None if the hold was lost to another pusher."""
-        held_until = self._milliseconds() + int(HOLD_SECONDS * 1000)
-        return await self._replace(pushed, replace(pushed, sequence=sequence, held_until=held_until))
+        return await self._replace(pushed, replace(pushed, sequence=sequence))
 
     async def release(self, pushed: Pushed, sequence: int) -> Pushed | None:
         """Further on, and free for the next one."""
-        return await self._replace(pushed, replace(pushed, sequence=sequence, held_until=0))
+        return await self._replace(pushed, replace(pushed, sequence=sequence, is_held=False))
 
     async def _replace(self, old: Pushed, new: Pushed) -> Pushed | None:
         new = replace(new, revision=old.revision + 1)
@@ -71,6 +59,3 @@ class Progress:
         except MovedError:
             return None
         return new
-
-    def _milliseconds(self) -> int:
-        return int(self._now().timestamp() * 1000)

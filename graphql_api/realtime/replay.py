@@ -26,11 +26,14 @@ WINDOW = timedelta(days=7)
 MARGIN_SECONDS = 3.0
 
 
-async def require_of(log: ChangeLog, cursor: EventCursor) -> None:
-    """Raise CursorExpiredError for a cursor that is no place in this log: another epoch's, or ahead of it."""
+async def head_for(log: ChangeLog, cursor: EventCursor) -> int:
+    """The last sequence number of the log that a cursor is of. Raises CursorExpiredError for a cursor that is
+    no place in it: another epoch's, or ahead of it.
+    """
     head = await log.head()
     if cursor.sequence > head.sequence or cursor.epoch not in ("", head.epoch):
         raise CursorExpiredError
+    return head.sequence
 
 
 class Replay:
@@ -55,13 +58,16 @@ class Replay:
         self._log = services.sources.change_log(family, deadline)
         self._subscriptions = connections.subscriptions(identity.tenant)
 
-    async def run(self, cursor: EventCursor, request: OperationRequest) -> None:
-        """Send what was missed, then go live. A client that cannot be sent it all now is disconnected, and
-        resumes from where it has come to. Raises CursorExpiredError where the log does not reach back.
+    async def run(self, cursor: EventCursor, head: int, request: OperationRequest) -> None:
+        """Send what was missed, up to `head` at least, then go live. A client that cannot be sent all now is
+        disconnected, and resumes from where it has come to. Raises CursorExpiredError where the log does not
+        reach back.
         """
         position = cursor.sequence
         while True:
             entries = await self._log.after(position)
+            if not entries and position < head:
+                raise CursorExpiredError
             if not entries:
                 standing = await self._subscriptions.go_live(self._subscription)
                 if standing is Standing.CATCHING_UP:

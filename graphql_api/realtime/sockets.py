@@ -30,6 +30,7 @@ from graphql_api.realtime.socket import (
     revision,
 )
 from graphql_api.store.codec import Item, decode, encode
+from graphql_api.store.contention import pause
 from graphql_api.store.keys import CONNECTIONS, Key, partition, tenant_family
 from graphql_api.store.table import StoreBusyError, Table
 from graphql_api.store.writes import ANYTHING, Condition, Delete, Put, Write
@@ -78,8 +79,11 @@ class Sockets:
         try:
             await self._replace(socket, ready)
         except MovedError:
-            await self.leave(ready)
-            raise EndedBeforeError from None
+            # The client has gone, or another `connection_init`, perhaps as somebody else, was faster.
+            await self.close(ready, Operations())
+            await self.part(ready)
+            is_there = await self.find(socket.connection_id) is not None
+            raise AlreadySignedInError if is_there else EndedBeforeError from None
         await self._due.note(ready, self._sources.now())
         return ready
 
@@ -101,25 +105,25 @@ class Sockets:
         await self._due.note(extended, self._sources.now())
         return extended
 
-    async def leave(self, socket: Socket) -> Sequence[Held]:
-        """Forget the socket, and count it no more; the subscriptions it held."""
-        await self._connections.commit([Delete(_socket_key(socket.connection_id), ANYTHING, moved)])
+    async def close(self, socket: Socket, operations: Operations) -> bool:
+        """Let it hold nothing any more; False if what it holds is not this by now."""
         place = self._place(socket)
-        if socket.tenant is None or socket.subject is None or place is None:
-            return ()
-        held: Sequence[Held] = ()
-        for _ in range(MAX_CONTENTION):
-            present = await self.operations(socket)
-            if present is None:
-                break
-            try:
-                await self._table(socket).commit([Delete(place, revision(present.revision), moved)])
-            except MovedError:
-                continue
-            held = present.held
-            break
-        await self.census(socket.tenant).part(socket.connection_id, socket.subject)
-        return held
+        if place is None:
+            return True
+        try:
+            await self._table(socket).commit([Delete(place, revision(operations.revision), moved)])
+        except MovedError:
+            return await self.operations(socket) is None
+        return True
+
+    async def part(self, socket: Socket) -> None:
+        """Count it no more."""
+        if socket.tenant is not None and socket.subject is not None:
+            await self.census(socket.tenant).part(socket.connection_id, socket.subject)
+
+    async def remove(self, socket: Socket) -> None:
+        """Forget the connection itself, after all that it leads to."""
+        await self._connections.commit([Delete(_socket_key(socket.connection_id), ANYTHING, moved)])
 
     async def operations(self, socket: Socket) -> Operations | None:
         """The subscriptions it holds; None once it is gone, and for a socket that can hold none."""
@@ -134,7 +138,7 @@ class Sockets:
 
         Raises TooManyError, DuplicateIdError, or EndedBeforeError.
         """
-        for _ in range(MAX_CONTENTION):
+        for attempt in range(MAX_CONTENTION):
             present = await self.operations(socket)
             if present is None:
                 raise EndedBeforeError
@@ -146,8 +150,9 @@ class Sockets:
                     raise EndedBeforeError
                 await self._store(socket, present, _with(present, held), [row])
             except MovedError:
-                continue
-            return
+                await pause(attempt)
+            else:
+                return
         raise StoreBusyError
 
     async def release(self, socket: Socket, operation_id: str, row_of: Callable[[Held], Write]) -> bool:
@@ -156,7 +161,7 @@ class Sockets:
         False if it holds none of that id: then the id is remembered for a moment, for its `subscribe` may
         still be on its way.
         """
-        for _ in range(MAX_CONTENTION):
+        for attempt in range(MAX_CONTENTION):
             present = await self.operations(socket)
             if present is None:
                 return False
@@ -171,8 +176,9 @@ class Sockets:
             try:
                 await self._store(socket, present, changed, [row_of(one) for one in released])
             except MovedError:
-                continue
-            return bool(released)
+                await pause(attempt)
+            else:
+                return bool(released)
         raise StoreBusyError
 
     def census(self, tenant: str) -> Census:

@@ -1,13 +1,12 @@
 """`subscribe`: an operation is executed, and if it is a subscription, registered and caught up."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from dataclasses import dataclass, field
 
 from graphql import OperationType
 
 from graphql_api.auth.identity import Identity
 from graphql_api.auth.tokens import EXPIRED_TOKEN
-from graphql_api.changes.cursor import EventCursor
 from graphql_api.changes.event import Event
 from graphql_api.context import RequestContext
 from graphql_api.deadline import Deadline
@@ -17,7 +16,7 @@ from graphql_api.operations.encoding import encode, encode_within
 from graphql_api.realtime.connections import Connections
 from graphql_api.realtime.gateway import MAX_FRAME_BYTES
 from graphql_api.realtime.messages import complete_frame, error_frame, next_frame
-from graphql_api.realtime.replay import Replay, require_of
+from graphql_api.realtime.replay import Replay, head_for
 from graphql_api.realtime.services import RealtimeServices
 from graphql_api.realtime.socket import Held, Socket
 from graphql_api.realtime.subscriptions import Subscription
@@ -58,7 +57,9 @@ class Subscribing:
         """
         identity = await self._identity(socket)
         recorder = Recorder()
-        context = RequestContext(self._services.sources, identity, self._request_id, self._deadline, recorder)
+        context = RequestContext(
+            self._services.sources, identity, self._request_id, self._deadline, recorder, begins=True
+        )
         try:
             result = await self._services.operations.execute(request, context, allowed=ALLOWED)
         finally:
@@ -105,8 +106,7 @@ class Subscribing:
         after: str | None,
     ) -> None:
         cursor = None if after is None else context.opened(after)
-        if cursor is not None:
-            await require_of(context.change_log, cursor)
+        head = 0 if cursor is None else await head_for(context.change_log, cursor)
         identity, claims = context.caller, socket.claims
         assert identity.tenant is not None, "the operation listened to a tenant's topic"
         assert claims is not None, "so somebody has signed in"
@@ -127,22 +127,28 @@ class Subscribing:
         )
         held = Held(operation_id, list(topic), group)
         await self._connections.sockets.hold(socket, held, subscriptions.registration(subscription))
+        await self._keep_renewed(socket, held)
         if cursor is not None:
-            await self._catch_up(socket, identity, subscription, cursor, shared)
+            replay = Replay(self._services, self._connections, identity, subscription, self._deadline)
+            await self._catch_up(socket, operation_id, replay.run(cursor, head, shared))
 
-    async def _catch_up(
-        self,
-        socket: Socket,
-        identity: Identity,
-        subscription: Subscription,
-        cursor: EventCursor,
-        request: OperationRequest,
-    ) -> None:
-        replay = Replay(self._services, self._connections, identity, subscription, self._deadline)
+    async def _keep_renewed(self, socket: Socket, held: Held) -> None:
+        """A token that was renewed meanwhile holds for the new subscription too."""
+        present = await self._connections.sockets.find(socket.connection_id)
+        claims = present.claims if present else None
+        if (
+            present is not None
+            and present.tenant is not None
+            and claims != socket.claims
+            and claims is not None
+        ):
+            await self._connections.subscriptions(present.tenant).extend(held, present, claims)
+
+    async def _catch_up(self, socket: Socket, operation_id: str, replay: Awaitable[None]) -> None:
         try:
-            await replay.run(cursor, request)
+            await replay
         except CursorExpiredError:
-            await self._connections.release(socket, subscription.operation_id)
+            await self._connections.release(socket, operation_id)
             raise
         except ApiError:
             # It has had a part: it comes back, and resumes behind that.

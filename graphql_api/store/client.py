@@ -21,12 +21,12 @@ _SESSION = get_session()
 PRINCIPAL: ContextVar[Family | None] = ContextVar("principal", default=None)
 
 
-def client_config(*, validate_parameters: bool) -> AioConfig:
+def client_config(*, validate_parameters: bool, attempts: int = 3) -> AioConfig:
     """Bounds on every call: the SDK's own defaults wait 60 s and, throttled, retry for 25 s."""
     return AioConfig(
         connect_timeout=1,
         read_timeout=2,
-        retries={"mode": "standard", "total_max_attempts": 3},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=50,
         tcp_keepalive=True,
         parameter_validation=validate_parameters,

@@ -49,6 +49,8 @@ class Entity:
     noun: ClassVar[str]
     # Whether its changes are anybody's business; a piece of bookkeeping is not.
     is_logged: ClassVar[bool] = True
+    # Attributes that repeat what is told elsewhere, so that reading is cheaper.
+    derived: ClassVar[frozenset[str]] = frozenset()
     # What every write of the API moves; a write that moves none of them came past it.
     guards: ClassVar[tuple[str, ...]] = ("version",)
     # None keeps the stamped item for good, for what others may still refer to.

@@ -70,10 +70,10 @@ class EntityAddress(NamedTuple):
 
 def parse_entity_key(key: Key) -> EntityAddress | None:
     """The reverse of `entity_key`, for who meets an item first: in the stream. None for any other key."""
-    *family, kind, uid = key.partition.split(SEPARATOR)
-    if kind != key.sort or len(family) not in (1, 2):
+    family, *address = key.partition.rsplit(SEPARATOR, 2)
+    if len(address) != 2 or address[0] != key.sort or family.count(SEPARATOR) > 1:
         return None
-    return EntityAddress(Family(SEPARATOR.join(family)), kind, uid)
+    return EntityAddress(Family(family), *address)
 
 
 def sort_key(*parts: str) -> str:

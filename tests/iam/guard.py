@@ -92,7 +92,8 @@ class ForeignKeyWrittenError(AssertionError):
 class PolicyGuard:
     """Decides and keeps every call of the clients it watches.
 
-    `tables` are arguments of CreateTable: the data table and the control table that the shipped policies name.
+    `tables` are arguments of CreateTable; the shipped policies are for the first, the data table, and for the
+    last, the control table.
     `principal` is asked at each call, in the caller's task; without a principal nothing is allowed.
     `policies` maps a principal's policy to its document: the shipped ones, unless a test brings others.
     """

@@ -1,7 +1,7 @@
 """The policies as they are deployed: their text is in infra/policies, their parameters are filled in here.
 
-`${TableArn}` and `${ControlTableArn}` stand for the tables' ARNs; a name with a colon, `${aws:PrincipalTag/tenant}`, is a policy
-variable, which is IAM's to fill in.
+`${TableArn}` and `${ControlTableArn}` stand for the tables' ARNs; a name with a colon,
+`${aws:PrincipalTag/tenant}`, is a policy variable, which is IAM's to fill in.
 """
 
 import json
@@ -19,7 +19,9 @@ def table_arn(name: str, index: str | None = None) -> str:
 
 
 def shipped_policy(name: str, **parameters: str) -> dict[str, Any]:
-    """The document `tenant`, `platform` or `connections`; a parameter it needs and does not get is a KeyError."""
+    """One document: `tenant`, `platform`, `connections`; a parameter that it needs and does not get is a
+    KeyError.
+    """
     text = (POLICIES / f"{name}.json").read_text(encoding="utf-8")
     return json.loads(_PARAMETER.sub(lambda parameter: parameters[parameter[1]], text))
 

@@ -5,7 +5,15 @@ from botocore.exceptions import ClientError
 from types_aiobotocore_dynamodb import DynamoDBClient
 
 from tests.iam.access import Access
-from tests.iam.guard import Call, ForeignKeyWrittenError, PlatformRole, PolicyGuard, TenantSession
+from tests.iam.guard import (
+    Call,
+    ConnectionsRole,
+    ForeignKeyWrittenError,
+    PlatformRole,
+    PolicyGuard,
+    Principal,
+    TenantSession,
+)
 from tests.iam.policy import Grant
 from tests.iam.stub_client import TABLE, Caller, watched_client
 
@@ -40,7 +48,9 @@ async def test_a_denied_call_is_kept_and_never_sent(
     assert sent == []
     (call,) = guard.refused
     assert not call.allowed
-    assert [access.leading_keys for access in call.accesses] == [("T#globex#task#1",)]
+    assert call.accesses == (
+        Access("PutItem", "data", None, ("T#globex#task#1",), (("pk", "T#globex#task#1"),)),
+    )
 
 
 async def test_one_foreign_member_denies_the_whole_transaction(
@@ -71,6 +81,42 @@ async def test_the_caller_is_asked_at_each_call(
     assert sent == ["PutItem", "PutItem"]
 
 
+@pytest.mark.parametrize(
+    ("principal", "own"),
+    [(ACME, "T#acme#SOCKET#1"), (ConnectionsRole(), "C#1")],
+    ids=["a tenant", "connections"],
+)
+async def test_each_role_deletes_its_own_on_the_control_table_alone(
+    principal: Principal, own: str, dynamodb: DynamoDBClient, caller: Caller, sent: list[str]
+) -> None:
+    caller.principal = principal
+    item: Any = {"pk": {"S": own}, "sk": {"S": "SOCKET"}}
+
+    await dynamodb.delete_item(TableName="control", Key=item)
+
+    with pytest.raises(ClientError, match="may not DeleteItem"):
+        await dynamodb.delete_item(TableName="data", Key=item)
+    with pytest.raises(ClientError, match="may not DeleteItem"):
+        await dynamodb.delete_item(TableName="control", Key=FOREIGN)
+    assert sent == ["DeleteItem"]
+
+
+async def test_one_table_of_a_call_denies_the_other(
+    dynamodb: DynamoDBClient, caller: Caller, sent: list[str]
+) -> None:
+    caller.principal = ACME
+    put: Any = {"Put": {"TableName": "data", "Item": KEY}}
+    check: Any = {"TableName": "control", "Key": KEY, "ConditionExpression": "attribute_exists(pk)"}
+
+    await dynamodb.transact_write_items(TransactItems=[put, {"Delete": {"TableName": "control", "Key": KEY}}])
+    with pytest.raises(ClientError, match=r"ConditionCheckItem.*control"):
+        await dynamodb.transact_write_items(TransactItems=[put, {"ConditionCheck": check}])
+    with pytest.raises(ClientError, match="globex"):
+        await dynamodb.batch_get_item(RequestItems={"data": {"Keys": [KEY]}, "control": {"Keys": [FOREIGN]}})
+
+    assert sent == ["TransactWriteItems"]
+
+
 async def test_nobody_may_do_nothing(dynamodb: DynamoDBClient, guard: PolicyGuard, sent: list[str]) -> None:
     with pytest.raises(ClientError):
         await dynamodb.put_item(TableName="data", Item=KEY)
@@ -93,6 +139,8 @@ async def test_an_unknown_operation_is_denied(
 @pytest.mark.parametrize(
     ("operation", "params"),
     [
+        ("put_item", {"TableName": "control", "Item": {**KEY, "whose": FOREIGN["pk"]}}),
+        ("put_item", {"TableName": "control", "Item": {**KEY, "whose": {"S": "C#1"}}}),
         ("put_item", {"Item": {**KEY, "project": FOREIGN["pk"]}}),
         ("put_item", {"Item": {**KEY, "assignee": {"S": "P#tenants"}}}),
         (
@@ -118,7 +166,7 @@ async def test_a_foreign_index_key_passes_iam_and_not_the_guard(
     caller.principal = ACME
 
     with pytest.raises(ForeignKeyWrittenError):
-        await getattr(dynamodb, operation)(TableName="data", **params)
+        await getattr(dynamodb, operation)(**{"TableName": "data", **params})
 
     assert sent == []
     (call,) = guard.refused
@@ -168,6 +216,9 @@ async def test_a_grant_no_call_needed_is_told(
     )
 
     assert before - guard.unused_grants == {("tenant", Grant("OwnLists", "dynamodb:Query"))}
+    # The same action of another statement is a grant of its own.
+    assert ("tenant", Grant("OwnLogAndSockets", "dynamodb:Query")) in guard.unused_grants
+    assert ("tenant", Grant("OwnTimelines", "dynamodb:Query")) in guard.unused_grants
     assert ("tenant", Grant("OwnItems", "dynamodb:PutItem")) in guard.unused_grants
 
 

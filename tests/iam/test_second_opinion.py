@@ -11,7 +11,7 @@ from tests.iam.policy import Policy, Request
 from tests.iam.shipped import shipped_policy, table_arn
 
 NODE_PROJECT = Path(__file__).parent / "node"
-CASES, SEED = 600, 20
+CASES, SEED = 1000, 20
 LEADING, TENANT = "dynamodb:LeadingKeys", "aws:PrincipalTag/tenant"
 OPERATORS = [
     f"{quantifier}{operator}"
@@ -28,6 +28,7 @@ PATTERNS = [
     "T#t1#*",
     "T#t?#a",
     "P#*",
+    "C#*",
     "*",
     "?*",
     "t1",
@@ -36,7 +37,20 @@ PATTERNS = [
 ]
 # An empty tag is left out: the other evaluator takes it for an absent one.
 TAGS = ["t1", "t10", "T1", "*", "?", "t?", "a.c", "t[1]"]
-KEYS = ["T#t1#a", "T#t10#a", "T#T1#a", "T#*#a", "T#?#a", "T#abc#a", "T#t[1]#a", "T#t1", "P#a", "t1", "*"]
+KEYS = [
+    "T#t1#a",
+    "T#t10#a",
+    "T#T1#a",
+    "T#*#a",
+    "T#?#a",
+    "T#abc#a",
+    "T#t[1]#a",
+    "T#t1",
+    "P#a",
+    "C#a",
+    "t1",
+    "*",
+]
 ACTIONS = [
     "GetItem",
     "BatchGetItem",
@@ -49,9 +63,13 @@ ACTIONS = [
 ]
 ACTION_PATTERNS = [*ACTIONS, "getitem", "*", "Batch*", "?etItem"]
 INDEXABLE = {"Query", "Scan"}
+TABLES = ["data", "data", "data", "control", "control", "dataset"]
+SHIPPED = ["tenant", "tenant", "platform", "connections"]
 RESOURCE_PATTERNS = [
     table_arn("data"),
     table_arn("data", "*"),
+    table_arn("control"),
+    table_arn("control", "*"),
     table_arn("d?ta"),
     table_arn("*"),
     "arn:aws:dynamodb:*:*:table/data",
@@ -87,13 +105,18 @@ def statement(chance: random.Random) -> dict[str, Any]:
 
 def policy(chance: random.Random) -> dict[str, Any]:
     if chance.random() < 0.3:
-        return shipped_policy(chance.choice(["tenant", "platform"]), TableArn=table_arn("data"))
+        return shipped_policy(
+            chance.choice(SHIPPED),
+            TableArn=table_arn("data"),
+            ControlTableArn=table_arn("control"),
+        )
     statements = [statement(chance) for _ in range(chance.randint(1, 3))]
     return {"Version": "2012-10-17", "Statement": statements}
 
 
 def case(chance: random.Random) -> dict[str, Any]:
     action = chance.choice(ACTIONS)
+    table = chance.choice(TABLES)
     index = chance.choice([None, "agenda"]) if action in INDEXABLE else None
     context: dict[str, Any] = {}
     if chance.random() < 0.85:
@@ -104,7 +127,7 @@ def case(chance: random.Random) -> dict[str, Any]:
     return {
         "policy": policy(chance),
         "action": f"dynamodb:{action}",
-        "resource": table_arn(chance.choice(["data", "data", "data", "dataset"]), index),
+        "resource": table_arn(table, index),
         "context": context,
     }
 

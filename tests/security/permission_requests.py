@@ -1,7 +1,7 @@
 """One request for every field of the schema, and the things of a tenant that it names.
 
-A request is the selection of a Query or Mutation field. `$task` and the like stand for what `Stock` has or
-makes: the same request with another tenant's things asks what that tenant's walls are worth.
+A request is the selection of a field of Query, Mutation or Subscription. `$task` and the like stand for what
+`Stock` has or makes: the same request with another tenant's things asks what that tenant's walls are worth.
 """
 
 import json
@@ -14,13 +14,15 @@ from typing import Any
 
 from graphql_api.auth.identity import Role
 from graphql_api.features.tenants import Tenant
+from graphql_api.features.users import User
 from graphql_api.relay import global_id
 from tests.features.builders import a_comment, a_project, a_task, done
-from tests.world import World
+from tests.world import World, user_uid
 
 CANARY = "canary"
 _NUMBERS = count(1)
 
+SUBSCRIPTIONS = ("taskChanged", "projectChanged", "commentChanged")
 _LISTS = ("tenants", "users", "projects", "tasks")
 _CURSORS = "{ edges { cursor } }"
 _ERROR = "__typename ... on Error { code }"
@@ -30,6 +32,7 @@ _STATES = """states: [
     {key: "done", name: "Done", category: DONE}],
     transitions: [{fromState: "todo", toState: "in_progress"}]"""
 _ON_TASK = "node(id: $task) { ... on Task"
+_LOGGED = "changes(filter: {entityId: $task}) { edges { node"
 
 REQUESTS = {
     "Query.node": "node(id: $task) { id }",
@@ -46,6 +49,20 @@ REQUESTS = {
     "Query.tasks": "tasks(filter: {projectId: $project}) { edges { node { title } } }",
     "Query.tasks (of a person)": "tasks(filter: {assigneeId: $user}) { edges { node { title } } }",
     "Query.tasks (of the tenant)": "tasks(after: $tasks_cursor) { edges { node { title } } }",
+    "Query.changes": "changes(filter: {entityId: $task}) { edges { node { version } } }",
+    "Query.changes (of a person)": "changes(filter: {actorId: $author}) { edges { node { version } } }",
+    "Query.changes (of the tenant)": "changes(after: $changes_cursor) { edges { node { version } } }",
+    "Subscription.taskChanged": "taskChanged(taskId: $task) { id }",
+    "Subscription.taskChanged (of a project)": "taskChanged(projectId: $project) { id }",
+    "Subscription.taskChanged (of a person)": "taskChanged(assigneeId: $user) { id }",
+    "Subscription.taskChanged (of the tenant)": "taskChanged(after: $event_cursor) { id }",
+    "Subscription.projectChanged": "projectChanged(projectId: $project) { id }",
+    "Subscription.projectChanged (of the tenant)": "projectChanged(after: $event_cursor) { id }",
+    "Subscription.commentChanged": "commentChanged(taskId: $task) { id }",
+    "Subscription.commentChanged (what was missed)": "commentChanged(taskId: $task, after: $event_cursor) "
+    "{ id }",
+    "Connection.eventCursor": "project(id: $project) { tasks { eventCursor } }",
+    "Connection.eventCursor (of the registry)": "tenants { eventCursor }",
     "Node.id": "node(id: $project) { id }",
     "Tenant.slug": "node(id: $tenant) { ... on Tenant { slug } }",
     "TenantRegistration.slug": "tenants { edges { node { slug } } }",
@@ -58,6 +75,22 @@ REQUESTS = {
     "Task.comments": "task(id: $task) { comments { edges { node { body } } } }",
     "Comment.author": "node(id: $comment) { ... on Comment { author { name } } }",
     "Comment.task": "node(id: $comment) { ... on Comment { task { title } } }",
+    "ChangeEvent.id": "taskChanged(taskId: $task) { id }",
+    "ChangeEvent.cursor": "taskChanged(taskId: $task) { cursor }",
+    "ChangeEvent.sequence": "taskChanged(taskId: $task) { sequence }",
+    "ChangeEvent.action": "taskChanged(taskId: $task) { action }",
+    "ChangeEvent.at": "taskChanged(taskId: $task) { at }",
+    "ChangeEvent.actor": "taskChanged(taskId: $task) { actor { name } }",
+    "ChangeEvent.actor (in the log)": f"{_LOGGED} {{ actor {{ name }} }} }} }}",
+    "ChangeEvent.entityId": "taskChanged(taskId: $task) { entityId }",
+    "ChangeEvent.version": "taskChanged(taskId: $task) { version }",
+    "TaskChange.task": "taskChanged(taskId: $task) { task { title } }",
+    "ProjectChange.project": "projectChanged(projectId: $project) { project { name } }",
+    "CommentChange.comment": "commentChanged(taskId: $task) { comment { body } }",
+    "LoggedChange.entityType": f"{_LOGGED} {{ entityType }} }} }}",
+    "LoggedChange.loggedAt": f"{_LOGGED} {{ loggedAt }} }} }}",
+    "LoggedChange.requestId": f"{_LOGGED} {{ requestId }} }} }}",
+    "LoggedChange.attributes": f"{_LOGGED} {{ attributes {{ name }} }} }} }}",
     "Mutation.updateTenant": f"updateTenant(input: {{name: $text}}) {{ {_ERROR} }}",
     "Mutation.onboardTenant": "onboardTenant(input: {slug: $new_slug, name: $text, adminEmail: $new_email, "
     f"adminName: $text}}) {{ {_ERROR} }}",
@@ -91,7 +124,8 @@ REQUESTS = {
     "Mutation.deleteComment (one's own)": f"deleteComment(input: {{id: $own_comment}}) {{ {_ERROR} }}",
 }
 
-# Every way from the root to one and the same object: by its id, by an edge of a list, by another object.
+# Every way from the root to one and the same object: by its id, by an edge of a list, by another object. What
+# the audit log leads to is for administrators alone, and has its rows in the matrix.
 PATHS = {
     "Tenant": ["tenant { id }", "node(id: $tenant) { id }", "nodes(ids: [$tenant]) { id }"],
     "Workflow": ["workflow { id }", "node(id: $workflow) { id }", "nodes(ids: [$workflow]) { id }"],
@@ -162,11 +196,18 @@ class Stock:
             "workflow": found["workflow"]["id"],
             "email": email,
             "user": invited["id"],
+            "author": global_id(User, user_uid(self.tenant, Role.ADMIN)),
             "project": project,
             "task": task,
             "comment": await a_comment(self.admin, task, CANARY),
             **{f"{name}_cursor": found[name]["edges"][0]["cursor"] for name in _LISTS},
         }
+
+    async def look_up_log(self) -> None:
+        """Find the places in the log, once what `fill` has made is logged: behind its latest change."""
+        found = await self.admin.data("{ changes(first: 1) { edges { cursor node { cursor } } } }")
+        (latest,) = found["changes"]["edges"]
+        self.things |= {"changes_cursor": latest["cursor"], "event_cursor": latest["node"]["cursor"]}
 
     async def selection(self, request: str, author: World, **instead: str) -> str:
         """The request with things of this tenant; `author` makes what is to be the caller's own."""

@@ -15,8 +15,9 @@ from graphql_api.operations.documents import Documents
 from graphql_api.schema import build_schema
 from graphql_api.settings import Profile
 from tests.http.protocol import Answer, send
+from tests.realtime.stage import open_stage
 from tests.security.corpus import ATTACKS, CANARY, Attack
-from tests.world import CALLER, World, open_world
+from tests.world import CALLER, World
 
 MAX_BYTES = 4096
 MAX_CPU_SECONDS = 0.05
@@ -24,7 +25,7 @@ LEAK = re.compile(
     r'(?i:arn:aws|traceback|botocore|dynamodb|strawberry|File "|/usr)|\b\d{12}\b|Did you mean|Maybe\[|<enum'
 )
 INVENTORY = """{ projects { edges { node { id } } } tasks { edges { node { id } } }
-    users(first: 100) { edges { node { email role status } } } }"""
+    users(first: 100) { edges { node { email role status } } } changes { edges { node { id } } } }"""
 
 by_name = pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 
@@ -35,15 +36,13 @@ async def world(engine_endpoint: str) -> AsyncIterator[World]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ACCESS_KEY_ID", "test")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        opened = await open_world(engine_endpoint)
-        administrator = in_production(opened).as_("acme", Role.ADMIN)
-        before = await administrator.data(INVENTORY)
-        try:
+        async with open_stage(engine_endpoint) as stage:
+            administrator = in_production(stage.world).as_("acme", Role.ADMIN)
+            before = await administrator.data(INVENTORY)
+            assert before["changes"]["edges"]
             yield administrator
+            assert await stage.records() == []
             assert await administrator.data(INVENTORY) == before
-            assert not opened.guard.refused
-        finally:
-            await opened.services.close()
 
 
 def in_production(opened: World) -> World:

@@ -1,7 +1,7 @@
 """The matrix of fields and roles, `permissions.md`, held against the API itself."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,16 +24,30 @@ from graphql_api.operations.execution import graphql_schema
 from graphql_api.relay import parse_global_id
 from graphql_api.schema import build_schema
 from tests.features.builders import done
-from tests.security.permission_requests import CANARY, PATHS, REQUESTS, Stock
-from tests.world import MEMBERS, Answer, World, found, open_world
+from tests.realtime.stage import Stage as Doors
+from tests.realtime.stage import open_stage
+from tests.security.listeners import Frames, Listener, happen
+from tests.security.permission_requests import CANARY, PATHS, REQUESTS, SUBSCRIPTIONS, Stock
+from tests.world import MEMBERS, World, found
 
 OWN, OTHER = "Things of the caller's own tenant", "Things of another tenant"
 SCHEMA = graphql_schema(build_schema())
-ROOTS = (SCHEMA.query_type, SCHEMA.mutation_type)
+ROOTS = (SCHEMA.query_type, SCHEMA.mutation_type, SCHEMA.subscription_type)
 # Arguments that can name something of another tenant, besides all of type ID.
 NAMING = {"after", "email", "slug"}
 # Computed from an object that the caller already has.
-HARMLESS = {"Node.id", "Tenant.slug", "TenantRegistration.slug"}
+HARMLESS = {
+    "Node.id",
+    "Tenant.slug",
+    "TenantRegistration.slug",
+    "TaskChange.task",
+    "ProjectChange.project",
+    "CommentChange.comment",
+    *(f"ChangeEvent.{name}" for name in ("id", "cursor", "sequence", "action", "at", "entityId", "version")),
+    *(f"LoggedChange.{name}" for name in ("entityType", "loggedAt", "requestId", "attributes")),
+}
+# What a request reaches by an id of its own choice.
+CHOSEN = {"Node", "Change"}
 
 
 def tables() -> dict[str, dict[str, dict[str, str]]]:
@@ -61,16 +75,18 @@ def root_fields() -> dict[str, GraphQLField]:
     return {f"{root.name}.{name}": field for root in ROOTS if root for name, field in root.fields.items()}
 
 
-def resolved_fields() -> dict[str, GraphQLField]:
-    """The fields of object types that run code of ours, under the class that declares them."""
+def resolved() -> Iterator[tuple[str, GraphQLObjectType, GraphQLField]]:
+    """The fields of object types that run code of ours: where each is declared, and a type that has it."""
     kinds = [kind for kind in SCHEMA.type_map.values() if isinstance(kind, GraphQLObjectType)]
-    fields = dict[str, GraphQLField]()
     for kind in kinds:
         for name, field in kind.fields.items():
             declared = field.extensions.get("strawberry-definition")
             if kind not in ROOTS and declared is not None and declared.base_resolver is not None:
-                fields[f"{declared.origin.__name__}.{name}"] = field
-    return fields
+                yield f"{declared.origin.__name__}.{name}", kind, field
+
+
+def resolved_fields() -> dict[str, GraphQLField]:
+    return {row: field for row, _, field in resolved()}
 
 
 def names_something(name: str, argument: GraphQLArgument | GraphQLInputField) -> bool:
@@ -81,11 +97,11 @@ def names_something(name: str, argument: GraphQLArgument | GraphQLInputField) ->
 
 
 def can_reach_out(row: str) -> bool:
-    """Whether a request can name another tenant's things: in its arguments, or in those of a node's field."""
+    """Whether a request can name another tenant's things: in its arguments, or on the way to the field."""
     if field := root_fields().get(row):
         return any(names_something(*argument) for argument in field.args.items())
-    kind = SCHEMA.type_map[row.partition(".")[0]]
-    return kind.name == "Node" or any(one.name == "Node" for one in getattr(kind, "interfaces", ()))
+    kinds = [kind for name, kind, _ in resolved() if name == row]
+    return any(one.name in CHOSEN for kind in kinds for one in kind.interfaces)
 
 
 def test_every_field_has_a_row_and_a_request_and_nothing_else_has() -> None:
@@ -129,14 +145,30 @@ def test_a_fields_permission_rests_on_nothing_behind_it(required: Role) -> None:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What one caller got: the verdict, and all that was sent back."""
+
+    verdict: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Stage:
     """Two tenants with the same things, and every kind of caller of the first."""
 
+    doors: Doors
     own: Stock
     other: Stock
     callers: dict[str, World]
+    listeners: dict[str, Listener]
 
-    async def verdict(self, row: str, kind: str, stock: Stock) -> tuple[str, Answer]:
+    async def ask(self, row: str, stock: Stock) -> dict[str, Asked]:
+        """What each kind of caller gets."""
+        if REQUESTS[row].startswith(SUBSCRIPTIONS):
+            return await self._listen(row, stock)
+        return {kind: await self._request(row, kind, stock) for kind in self.callers}
+
+    async def _request(self, row: str, kind: str, stock: Stock) -> Asked:
         caller = self.callers[kind]
         is_author = kind in (Role.MEMBER, Role.MANAGER, Role.ADMIN)
         # Nobody but an operator can shut a tenant out; it is not one of these two.
@@ -144,12 +176,30 @@ class Stage:
         selection = await stock.selection(REQUESTS[row], caller if is_author else stock.admin, **instead)
         operation = "mutation" if row.startswith("Mutation.") else "query"
         answer = await caller.execute(f"{operation} {{ {selection} }}")
-        return verdict_of(answer), answer
+        return Asked(verdict_of(answer.data, answer.codes), answer.reply.body.decode())
+
+    async def _listen(self, row: str, stock: Stock) -> dict[str, Asked]:
+        """All listen, then what they listen to happens, once."""
+        document = f"subscription {{ {await stock.selection(REQUESTS[row], stock.admin)} }}"
+        for listener in self.listeners.values():
+            await listener.subscribe(document)
+        await happen(self.doors, stock, document)
+        return {kind: told(await listener.complete()) for kind, listener in self.listeners.items()}
 
 
-def verdict_of(answer: Answer) -> str:
-    leaves = list(_leaves(answer.data))
-    codes = set(answer.codes) | {value for key, value in leaves if key == "code"}
+def told(frames: Frames) -> Asked:
+    """Of the frames of one subscription: events, or the one error that refuses it."""
+    events = [frame["payload"] for frame in frames if frame["type"] == "next"]
+    errors = [error for frame in frames if frame["type"] == "error" for error in frame["payload"]]
+    assert frames == [] or {frame["type"] for frame in frames} in ({"next"}, {"error"})
+    assert not any("errors" in event for event in events)
+    verdict = verdict_of([event["data"] for event in events], [one["extensions"]["code"] for one in errors])
+    return Asked(verdict, json.dumps(frames))
+
+
+def verdict_of(data: Any, error_codes: Iterable[str]) -> str:
+    leaves = list(_leaves(data))
+    codes = set(error_codes) | {value for key, value in leaves if key == "code"}
     if codes:
         assert len(codes) == 1
         return codes.pop().lower().replace("_", " ")
@@ -173,11 +223,19 @@ async def stage(engine_endpoint: str) -> AsyncIterator[Stage]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ACCESS_KEY_ID", "test")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        world = await open_world(engine_endpoint)
+        async with open_stage(engine_endpoint) as doors:
+            yield await furnished(doors)
+
+
+async def furnished(doors: Doors) -> Stage:
+    world = doors.world
     await found(world, "umbrella")
     own, other = Stock(world, "acme"), Stock(world, "globex")
     for stock in (own, other):
         await stock.fill()
+    await doors.pump()
+    for stock in (own, other):
+        await stock.look_up_log()
     invited = await done(
         own.admin, "inviteUser", "user { id }", email="gone@acme.example", name="Gone", role="ADMIN"
     )
@@ -186,27 +244,26 @@ async def stage(engine_endpoint: str) -> AsyncIterator[Stage]:
     assert parsed is not None
     members = {role.value: world.as_("acme", role) for role in MEMBERS}
     operator, suspended = world.as_(None, Role.PLATFORM), world.as_("acme", Role.ADMIN, parsed[1])
-    yield Stage(own, other, {"anonymous": world, **members, "PLATFORM": operator, "suspended": suspended})
-    await world.services.close()
-    assert not world.guard.refused
-    assert "Scan" not in world.guard.operations
+    callers = {"anonymous": world, **members, "PLATFORM": operator, "suspended": suspended}
+    listeners = {kind: await Listener.open(doors, caller) for kind, caller in callers.items()}
+    return Stage(doors, own, other, callers, listeners)
 
 
 @pytest.mark.parametrize("row", MATRIX[OWN])
 async def test_each_caller_gets_the_verdict_of_the_matrix(stage: Stage, row: str) -> None:
-    verdicts = {kind: (await stage.verdict(row, kind, stage.own))[0] for kind in stage.callers}
+    asked = await stage.ask(row, stage.own)
 
-    assert verdicts == MATRIX[OWN][row]
+    assert {kind: one.verdict for kind, one in asked.items()} == MATRIX[OWN][row]
 
 
 @pytest.mark.parametrize("row", MATRIX[OTHER])
 async def test_each_caller_gets_the_verdict_of_the_matrix_on_another_tenants_things(
     stage: Stage, row: str
 ) -> None:
-    answers = {kind: await stage.verdict(row, kind, stage.other) for kind in stage.callers}
+    asked = await stage.ask(row, stage.other)
 
-    assert {kind: verdict for kind, (verdict, _) in answers.items()} == MATRIX[OTHER][row]
-    assert not [kind for kind, (_, answer) in answers.items() if CANARY.encode() in answer.reply.body]
+    assert {kind: one.verdict for kind, one in asked.items()} == MATRIX[OTHER][row]
+    assert not [kind for kind, one in asked.items() if CANARY in one.text]
 
 
 @pytest.mark.parametrize("kind", [*PATHS])
@@ -215,7 +272,7 @@ async def test_every_path_to_one_object_gets_the_same_verdict(stage: Stage, kind
         wanted = json.dumps(stage.own.things[kind.lower()])
         for path in PATHS[kind]:
             answer = await caller.execute(f"{{ {await stage.own.selection(path, stage.own.admin)} }}")
-            assert verdict_of(answer) == MATRIX[OWN]["Query.node"][name]
+            assert verdict_of(answer.data, answer.codes) == MATRIX[OWN]["Query.node"][name]
             assert (wanted in answer.reply.body.decode()) == (name in MEMBERS)
 
 
@@ -227,6 +284,6 @@ async def test_every_path_to_an_object_of_another_tenant_ends_alike(stage: Stage
         expected = MATRIX[OTHER]["Query.node"][name]
         for path in paths:
             answer = await caller.execute(f"{{ {await stage.other.selection(path, stage.other.admin)} }}")
-            verdict = verdict_of(answer)
+            verdict = verdict_of(answer.data, answer.codes)
             assert verdict == expected or (verdict, expected) == ("empty", "not found"), path
             assert stage.other.things[kind.lower()] not in answer.reply.body.decode()

@@ -7,12 +7,11 @@ import strawberry
 from graphql_api.auth.identity import Role
 from graphql_api.auth.permissions import at_least
 from graphql_api.context import Info
-from graphql_api.errors import InvalidInputError
-from graphql_api.features.changes import ChangeEvent
+from graphql_api.errors import InvalidInputError, NotFoundError
+from graphql_api.features.changes import ChangeEvent, listened_to
 from graphql_api.features.projects import Project
 from graphql_api.features.tasks.task import ALL_TASKS, Task, task_topic
 from graphql_api.features.users import User
-from graphql_api.relay import uid_of
 from graphql_api.store.entity import Topic
 from graphql_api.task_lists import assignee_path, project_path
 
@@ -24,21 +23,21 @@ class TaskChange(ChangeEvent):
         return self.event.change.entity
 
 
-async def _topic(info: Info, project_id: str | None, task_id: str | None, assignee_id: str | None) -> Topic:
+async def _topic(
+    info: Info, project_id: str | None, task_id: str | None, assignee_id: str | None, after: str | None
+) -> Topic:
     """Raises NotFoundError for what is not there, InvalidInputError for more than one."""
-    repository = info.context.repository
     if sum(one is not None for one in (project_id, task_id, assignee_id)) > 1:
         raise InvalidInputError("Give one of projectId, taskId and assigneeId at most.", "taskChanged")
     if project_id is not None:
-        project = await repository.get(Project, uid_of(Project, project_id))
-        return project_path(project.uid)
+        # Who resumes may have its last events still to hear.
+        resumes = after is not None
+        return project_path(await listened_to(info, Project, project_id, may_be_deleted=resumes))
     if assignee_id is not None:
-        assignee = await repository.get(User, uid_of(User, assignee_id))
-        return assignee_path(assignee.uid)
+        return assignee_path(await listened_to(info, User, assignee_id, may_be_deleted=False))
     if task_id is not None:
         # A deleted one can be restored, and who listens to it hears of that.
-        task = await repository.known(Task, uid_of(Task, task_id))
-        return task_topic(task.uid)
+        return task_topic(await listened_to(info, Task, task_id, may_be_deleted=True))
     return ALL_TASKS
 
 
@@ -56,8 +55,8 @@ class TaskSubscription:
         assignee_id: strawberry.ID | None = None,
         after: str | None = None,
     ) -> AsyncGenerator[TaskChange]:
-        topic = await _topic(info, project_id, task_id, assignee_id)
+        topic = await _topic(info, project_id, task_id, assignee_id, after)
         async for event in info.context.listen(topic, after):
-            # A project that was deleted is told there too: above, it is not found any more.
-            if event.change.kind == Task.kind:
-                yield TaskChange(event=event)
+            if event.change.kind == Project.kind:
+                raise NotFoundError(Project.noun)  # It was deleted, which ends this.
+            yield TaskChange(event=event)

@@ -52,6 +52,7 @@ class Task(Node, Entity):
     kind: ClassVar[str] = "TASK"
     noun: ClassVar[str] = "Task"
     guards: ClassVar[tuple[str, ...]] = ("version", "comments_version")
+    derived: ClassVar[frozenset[str]] = frozenset({"recent_comments", "comments_version"})
 
     project_uid: strawberry.Private[str]
     assignee_uid: strawberry.Private[str | None] = None

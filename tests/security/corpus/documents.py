@@ -5,7 +5,9 @@ from tests.security.corpus.attack import (
     COMPLEX,
     INPUT,
     INTROSPECTION,
+    MISSING,
     PARSE,
+    REQUEST,
     RESOLUTION,
     VALIDATION,
     Attacks,
@@ -183,6 +185,29 @@ DOCUMENTS.document(
     "{ users(first: 100) { edges { node { tasks(first: 100) { edges { node { comments(first: 100) { edges {"
     " node { " + times("f#", 850) + " } } } } } } } } } }",
 )
+DOCUMENTS.document(
+    "sixteen aliases of a place in the log",
+    COMPLEX,
+    "{ users { " + times("a#: eventCursor", 16) + " } }",
+)
+DOCUMENTS.document(
+    "five hundred duplicates of a place in the log", COMPLEX, "{ users { " + "eventCursor " * 500 + " } }"
+)
+DOCUMENTS.document(
+    "a place in the log for each of a hundred projects",
+    COMPLEX,
+    "{ projects(first: 100) { eventCursor edges { node { tasks(first: 100) { eventCursor } } } } }",
+)
+DOCUMENTS.document(
+    "ten lists, each with its place in the log", COMPLEX, "{" + times("a#: tasks { eventCursor }", 10) + "}"
+)
+DOCUMENTS.document(
+    "a place in the log, in vain",
+    MISSING,
+    '{ task(id: "eventCursor") { comments { eventCursor } } }',
+    status=200,
+)
+DOCUMENTS.document("a place in the log of no list", VALIDATION, "{ tenant { eventCursor } }")
 DOCUMENTS.document("fields in conflict", VALIDATION, in_task("id: title id"))
 DOCUMENTS.document("fifty fields in conflict", VALIDATION, in_task("id: title " + "id " * 49))
 DOCUMENTS.document("two thousand tokens", COMPLEX, in_task(times("f#", 2000)))
@@ -230,7 +255,36 @@ DOCUMENTS.document(
     operationName="A",
 )
 DOCUMENTS.document("mutation beside a query of the same field", VALIDATION, "mutation { tenant { id } }")
-DOCUMENTS.document("subscription over POST", VALIDATION, "subscription { taskChanged { id } }")
+for name, source in {
+    "alone": "subscription { taskChanged { id } }",
+    "from a forged place": 'subscription { taskChanged(after: "x") { id } }',
+    "of another tenant's task": 'subscription { commentChanged(taskId: "x") { comment { body } } }',
+    "with a list": "subscription { taskChanged { task { comments { eventCursor } } } }",
+}.items():
+    DOCUMENTS.document(f"subscription over POST: {name}", REQUEST, source)
+for name, source in {
+    "two root fields": "subscription { taskChanged { id } projectChanged { id } }",
+    "two aliases": "subscription { a: taskChanged { id } b: taskChanged { id } }",
+    "ten root fields": "subscription {" + times("a#: taskChanged { id }", 10) + "}",
+    "two root fields in a fragment": "subscription { ...A } fragment A on Subscription {"
+    " taskChanged { id } projectChanged { id } }",
+    "a root field to skip": "subscription { taskChanged { id } projectChanged @skip(if: true) { id } }",
+    "its type's name": "subscription { __typename }",
+    "a field of a query": "subscription { tenant { id } }",
+    "a field of a mutation": 'subscription { suspendUser(input: {id: "x"}) { __typename } }',
+}.items():
+    DOCUMENTS.document(f"subscription over POST: {name}", VALIDATION, source)
+for name, source in {
+    "eleven root fields": "subscription {" + times("a#: taskChanged { id }", 11) + "}",
+    "eighty root fields": "subscription {" + times("a#: taskChanged { id }", 80) + "}",
+    "five hundred root fields": "subscription {" + times("a#: taskChanged { id }", 500) + "}",
+    "a field for each of hundred tasks": "subscription { projectChanged { project { tasks(first: 100) { edges"
+    " { node { comments(first: 100) { edges { node { author { tasks(first: 100) { edges { node { id } } } }"
+    " } } } } } } } } }",
+    "fragment fan-out": "subscription { taskChanged { task { ...F0 } } } "
+    + fan_out(30).partition("} } fragment")[2].join(("fragment", "")),
+}.items():
+    DOCUMENTS.document(f"subscription over POST: {name}", COMPLEX, source)
 for name, source in {
     "nothing": "",
     "blanks": " \n\t,",

@@ -244,6 +244,97 @@ for name, text in {
 }.items():
     VALUES.document(f"cursor: {name}", CURSOR, AFTER, {"c": text}, status=200)
 
+# The audit log
+LOG = """query($f: ChangeFilter, $n: Int, $c: String) {
+    changes(filter: $f, first: $n, after: $c) { edges { cursor node { id attributes { name } } } } }"""
+for size in (0, -5, 101, 2**31 - 1):
+    VALUES.document(f"log, first: {size}", INPUT, LOG, {"n": size}, status=200)
+VALUES.document("log, first: beyond an integer", INPUT, LOG, {"n": 10**30})
+VALUES.document(
+    "log, first: a hundred, with what a hundred people do",
+    COMPLEX,
+    "{ changes(first: 100) { edges { node { actor { tasks(first: 100) { edges { node { id } } } } } } } }",
+)
+VALUES.document(
+    "log ten times over",
+    COMPLEX,
+    "{" + times("a#: changes(first: 100) { edges { node { attributes { name } } } }", 10) + "}",
+)
+for name, text in {
+    "garbage": "garbage",
+    "nothing": "",
+    "a made-up kind": global_id("Secret"),
+    "a type that is no node": global_id("ErrorCode", "NOT_FOUND"),
+    "a Python attribute": global_id("__class__", "__init__"),
+    "a key of another tenant": global_id("Task", "T#globex#TASK#1"),
+    "the log itself": global_id("Task", "x#LOG#SEGMENTS"),
+    "NUL": global_id("Task", "a\x00"),
+    "a uid without end": global_id("Task", "0" * 4000),
+    "an address that is in use": global_id("EmailAddress", "admin@globex.example"),
+}.items():
+    VALUES.document(f"log of a thing: {name}", MISSING, LOG, {"f": {"entityId": text}}, status=200)
+    VALUES.document(f"log of a person: {name}", MISSING, LOG, {"f": {"actorId": text}}, status=200)
+VALUES.document("log of a person: a task", MISSING, LOG, {"f": {"actorId": global_id("Task")}}, status=200)
+for name, given in {
+    "an unknown member": {"tenantId": "globex"},
+    "an unknown action": {"actions": ["READ"]},
+    "a list of lists": {"actions": [["CREATED"]]},
+    "an action as an object": {"actions": [{"$ne": "CREATED"}]},
+    "an object where a time belongs": {"since": {"$gt": ""}},
+    "a number where a time belongs": {"since": 0},
+    "a time that never was": {"since": "2026-02-30T00:00:00Z"},
+    "a year of five digits": {"until": "10000-01-01T00:00:00Z"},
+    "a year before all years": {"since": "-0001-01-01T00:00:00Z"},
+    "a time zone of a hundred hours": {"since": "2026-01-01T00:00:00+99:00"},
+    "a hundred kilobytes where a time belongs": {"since": "2026-01-01T" + "0" * 100_000},
+}.items():
+    VALUES.document(f"log filter: {name}", INPUT, LOG, {"f": given})
+for name, given in {
+    "before the year 1 in UTC": {"since": "0001-01-01T00:00:00+14:00"},
+    "after the year 9999 in UTC": {"until": "9999-12-31T23:59:59-14:00"},
+    "in the wrong order": {"since": "2026-02-01T00:00:00Z", "until": "2026-01-01T00:00:00Z"},
+    "in the wrong order, one without a time zone": {
+        "since": "2026-02-01T00:00:00Z",
+        "until": "2026-01-01T00:00:00",
+    },
+}.items():
+    VALUES.document(f"log, times: {name}", INPUT, LOG, {"f": given}, status=200)
+VALUES.document(
+    "log filter: ten thousand actions",
+    COMPLEX,
+    LOG,
+    {"f": {"actions": ["CREATED"] * 10_000}},
+)
+# These are read, beside something that is not there: what they themselves come to shows in no code.
+READ = 'query($f: ChangeFilter) { changes(filter: $f) { edges { cursor } } task(id: "x") { id } }'
+for name, given in {
+    "times without a time zone": {"since": "2026-01-01T00:00:00", "until": "9999-12-31T23:59:59"},
+    "a time without a time zone, beside an actor": {
+        "since": "0001-01-01T00:00:00",
+        "actorId": global_id("User", "acme-admin"),
+    },
+    "a time without a time zone, of one thing": {
+        "until": "9999-12-31T23:59:59",
+        "entityId": global_id("Tenant", "acme"),
+    },
+    "a time with a hundred thousand decimals": {"since": "2026-01-01T00:00:00." + "0" * 100_000 + "Z"},
+    "no actions at all": {"actions": []},
+    "a thousand actions": {"actions": ["CREATED"] * 1000},
+    "another tenant's own record": {"entityId": global_id("Tenant", "globex")},
+    "the platform's record": {"entityId": global_id("TenantRegistration", "globex")},
+}.items():
+    VALUES.document(f"log: {name}", MISSING, READ, {"f": given}, status=200)
+for name, text in {
+    "garbage": "garbage",
+    "nothing": "",
+    "a place in the log": base64.urlsafe_b64encode(b"\x00" * 7 + b"\x01" + b"0" * 16).decode(),
+    "a sort key": base64.urlsafe_b64encode(b"2026-01-01T00:00:00.000000+00:00\x1f" + b"0" * 16).decode(),
+    "NUL": "\x00",
+    "a hundred kilobytes": "A" * 100_000,
+    "not ASCII": "\u00fc\u2028",
+}.items():
+    VALUES.document(f"log cursor: {name}", CURSOR, LOG, {"c": text}, status=200)
+
 # Text
 CREATE = "mutation($i: CreateProjectInput!) { createProject(input: $i) { ... on Error { code message } } }"
 for name, given in {

@@ -1,0 +1,74 @@
+"""The least that the product needs: no policy grants what neither door ever uses."""
+
+from graphql_api.auth.identity import Role
+from graphql_api.handlers.events import SweepHandler
+from tests.features.builders import a_comment, a_project, a_task, done
+from tests.iam.guard import ConnectionsRole, PlatformRole, TenantSession
+from tests.realtime.stage import Stage, open_stage
+from tests.world import World
+
+LISTEN = "subscription ($after: String) { taskChanged(after: $after) { id } }"
+
+
+async def onboard(world: World) -> None:
+    """Everything there is to the registry."""
+    operator = world.as_(None, Role.PLATFORM)
+    person = {"adminEmail": "a@umbrella.example", "adminName": "A"}
+    await done(operator, "onboardTenant", "tenant { slug }", slug="umbrella", name="Umbrella", **person)
+    await done(operator, "suspendTenant", "tenant { slug }", slug="umbrella")
+    await operator.data("{ tenants { edges { node { slug } } } }")
+
+
+async def invite(world: World) -> None:
+    """Somebody new, for as long as who invites them is an administrator."""
+    admin = world.as_("acme", Role.ADMIN)
+    await done(admin, "inviteUser", "user { id }", email="new@acme.example", name="New")
+
+
+async def work(world: World) -> None:
+    """Tasks and comments come, and change."""
+    admin = world.as_("acme", Role.ADMIN)
+    task = await a_task(admin, await a_project(admin))
+    await a_comment(admin, task)
+    await done(admin, "updateTask", "task { id }", id=task, title="Another")
+    await admin.data("{ tasks { edges { node { id } } } }")
+
+
+async def listen(stage: Stage) -> None:
+    """One client hears what happens; another resumes behind what it has seen, and both leave."""
+    first, second = await stage.client("acme"), await stage.client("acme")
+    await first.subscribe(LISTEN)
+    seen = await stage.world.as_("acme", Role.ADMIN).data(
+        "{ changes(first: 1) { edges { node { cursor } } } }"
+    )
+    await work(stage.world)
+    await second.subscribe(LISTEN, after=seen["changes"]["edges"][0]["node"]["cursor"])
+    await stage.pump()
+    assert first.taken()
+    assert second.taken()
+    await second.send({"id": "1", "type": "complete"})
+    await first.send({"type": "ping"})
+    for client in (first, second):
+        await client.disconnect()
+    await SweepHandler(stage.world.services).handle()
+
+
+async def test_every_grant_is_needed_and_nothing_else_is_asked(engine_endpoint: str) -> None:
+    async with open_stage(engine_endpoint) as stage:
+        guard = stage.world.guard
+        guard.forget_calls()
+        guard.grants_used.clear()
+
+        await onboard(stage.world)
+        await invite(stage.world)
+        await work(stage.world)
+        await listen(stage)
+
+        assert guard.unused_grants == set()
+        assert not guard.refused
+        assert {call.principal for call in guard.calls} == {
+            ConnectionsRole(),
+            PlatformRole(),
+            TenantSession("acme"),
+            TenantSession("umbrella"),
+        }

@@ -1,0 +1,68 @@
+"""Each statement of the shipped policies, weakened alone, lets something through that is denied."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.iam.calls import CONTROL, DATA
+from tests.iam.guard import PolicyGuard
+from tests.iam.shipped import shipped_policies
+from tests.iam.stub_client import TABLES
+from tests.iam.verdicts import DENIED
+
+OWN = "T#${aws:PrincipalTag/tenant}#*"
+NAMED, UNNAMED = '"false"', '"true"'
+WEAKENED = {
+    "any tenant": [(OWN, "T#*")],
+    "any key": [(OWN, "*")],
+    "a prefix without its end": [(OWN, "T#${aws:PrincipalTag/tenant}*")],
+    "a prefix without its beginning": [(OWN, "*${aws:PrincipalTag/tenant}#*")],
+    "an empty tag": [("?*", "*")],
+    "every table for the data table": [(f"table/{DATA}", "table/*")],
+    "every table for the control table": [(f"table/{CONTROL}", "table/*")],
+    "the registry's neighbours": [("P#*", "P*")],
+    "everything from the registry": [("P#*", "*")],
+    "a connection's neighbours": [("C#*", "C*")],
+    "everything from a connection": [("C#*", "*")],
+}
+# A query names one partition, so these weaken nothing but what grants other actions.
+ITEMS_WEAKENED = {
+    "one own key suffices": [("ForAllValues", "ForAnyValue")],
+    "every action": [("dynamodb:BatchGetItem", "dynamodb:*")],
+    "every action, and no partition named": [("dynamodb:BatchGetItem", "dynamodb:*"), (NAMED, UNNAMED)],
+}
+LISTS_WEAKENED = {
+    "every action, and no partition named": [("dynamodb:Query", "dynamodb:*"), (NAMED, UNNAMED)],
+}
+
+Documents = dict[str, dict[str, Any]]
+
+
+def mutants() -> Iterator[Any]:
+    """The documents with one weakness in one statement."""
+    for name, shipped in shipped_policies(DATA, CONTROL).items():
+        for position, statement in enumerate(shipped["Statement"]):
+            fitting = ITEMS_WEAKENED if "dynamodb:BatchGetItem" in statement["Action"] else LISTS_WEAKENED
+            for weakness, replacements in {**WEAKENED, **fitting}.items():
+                text = json.dumps(statement)
+                if all(original in text for original, _ in replacements):
+                    for original, weaker in replacements:
+                        text = text.replace(original, weaker)
+                    documents: Documents = shipped_policies(DATA, CONTROL)
+                    documents[name]["Statement"][position] = json.loads(text)
+                    yield pytest.param(documents, id=f"{statement['Sid']}: {weakness}")
+
+
+@pytest.mark.parametrize("documents", [*mutants()])
+def test_the_denied_cases_tell_a_weakened_statement(documents: Documents) -> None:
+    guard = PolicyGuard(TABLES, lambda: None, documents)
+
+    assert any(guard.judge(principal, *call).allowed for principal, call in DENIED)
+
+
+def test_every_weakness_fits_some_statement() -> None:
+    tried = {str(mutant.id).partition(": ")[2] for mutant in mutants()}
+
+    assert tried == {*WEAKENED, *ITEMS_WEAKENED, *LISTS_WEAKENED}

@@ -1,0 +1,223 @@
+"""Who may call what: by each of the shipped policies, on the data table, the control table and any other."""
+
+from tests.iam.calls import (
+    CONTROL,
+    DATA,
+    OTHER,
+    CallParams,
+    batch,
+    batch_write,
+    delete,
+    get,
+    get_item,
+    listing,
+    put,
+    query,
+    statements,
+    transact_get,
+    transaction,
+    update,
+    whole,
+)
+from tests.iam.guard import ConnectionsRole, PlatformRole, Principal, TenantSession
+from tests.iam.shipped import table_arn
+
+T1, PLATFORM, CONNECTIONS = TenantSession("t1"), PlatformRole(), ConnectionsRole()
+TABLES = (DATA, CONTROL)
+
+Case = tuple[Principal, CallParams]
+
+
+def put_and_check(stored: str, checked: str, table: str = DATA) -> CallParams:
+    return transaction(("Put", put(stored, table)), ("ConditionCheck", get_item(checked, table)))
+
+
+def replacement(stored: str, gone: str) -> CallParams:
+    return transaction(
+        ("Put", put(stored, CONTROL)), ("Delete", delete(gone, CONTROL)), ("Update", update(stored, CONTROL))
+    )
+
+
+ALLOWED: list[Case] = [
+    (T1, put_and_check("T#t1#a", "T#t1#b")),
+    (T1, listing("T#t1#project#1")),
+    (T1, listing("T#t1#LOG#TIMELINE", CONTROL)),
+    (T1, query("T#t1#TOPIC#TASKS", CONTROL)),
+    (T1, delete("T#t1#SOCKET#1", CONTROL)),
+    (T1, replacement("T#t1#LOG", "T#t1#SOCKET#1")),
+    *(
+        case
+        for table in TABLES
+        for case in (
+            (T1, get("T#t1#task#1", table)),
+            (T1, put("T#t1#task#1", table)),
+            (T1, update("T#t1#task#1", table)),
+            (T1, batch("T#t1#a", "T#t1#b", table=table)),
+            (TenantSession("t10"), get("T#t10#task#1", table)),
+        )
+    ),
+    (PLATFORM, get("P#tenant#t1")),
+    (PLATFORM, put("P#tenant#t1")),
+    (PLATFORM, update("P#tenant#t1")),
+    (PLATFORM, listing("P#tenants")),
+    (PLATFORM, batch("P#tenant#t1", "P#tenant#t2")),
+    (CONNECTIONS, get("C#connection", CONTROL)),
+    (CONNECTIONS, put("C#connection", CONTROL)),
+    (CONNECTIONS, delete("C#connection", CONTROL)),
+    (CONNECTIONS, query("C#connection", CONTROL)),
+    (CONNECTIONS, batch("C#one", "C#other", table=CONTROL)),
+]
+
+
+def _foreign(table: str) -> list[Case]:
+    """Another tenant's, in every form, alone and among a tenant's own; and names that resemble its own."""
+    return [
+        (T1, get("T#t2#task#1", table)),
+        (T1, put("T#t2#task#1", table)),
+        (T1, update("T#t2#task#1", table)),
+        (T1, delete("T#t2#task#1", table)),
+        (T1, query("T#t2#tasks", table)),
+        (T1, listing("T#t2#project#1", table)),
+        (T1, batch("T#t2#a", table=table)),
+        (T1, batch("T#t1#a", "T#t2#a", table=table)),
+        (T1, put_and_check("T#t1#a", "T#t2#b", table)),
+        (T1, put_and_check("T#t2#a", "T#t1#b", table)),
+        (T1, transact_get("T#t1#a", "T#t2#a", table=table)),
+        (TenantSession("t10"), get("T#t1#task#1", table)),
+        *(
+            (T1, read(partition, table))
+            for read in (get, listing)
+            for partition in (
+                "T#t10#task#1",
+                "T#T1#task#1",
+                "t#t1#task#1",
+                "T#t1",
+                "T#t1x#task#1",
+                "xT#t1#task#1",
+                " T#t1#task#1",
+            )
+        ),
+    ]
+
+
+def _untagged(table: str) -> list[Case]:
+    """Sessions without a usable tag."""
+    return [
+        (TenantSession(tag), read(partition, table))
+        for read in (get, listing)
+        for tag, partition in (
+            (None, "T#t1#a"),
+            (None, "T##a"),
+            (None, "T#${aws:PrincipalTag/tenant}#a"),
+            ("", "T##a"),
+            ("", "T#t1#a"),
+            ("*", "T#t1#a"),
+            ("?", "T#a#a"),
+            ("t?", "T#t1#a"),
+            ("t*", "T#t1#a"),
+            ("${*}", "T#t1#a"),
+        )
+    ]
+
+
+def _between_families(table: str) -> list[Case]:
+    own = {T1: "T#t1#a", PLATFORM: "P#tenant#t1", CONNECTIONS: "C#connection"}
+    calls = (get, put, update, delete, query, listing)
+    return [
+        *(
+            (principal, call(partition, table))
+            for principal in own
+            for owner, partition in own.items()
+            if owner != principal
+            for call in calls
+        ),
+        *((principal, get(own[principal][0], table)) for principal in (PLATFORM, CONNECTIONS)),
+        *((principal, listing(own[principal][0], table)) for principal in (PLATFORM, CONNECTIONS)),
+        (T1, put_and_check("T#t1#a", "P#tenant#t1", table)),
+        (T1, batch("T#t1#a", "C#connection", table=table)),
+        (PLATFORM, batch("P#tenant#t1", "T#t1#a", table=table)),
+        (CONNECTIONS, batch("C#connection", "T#t1#a", table=table)),
+        (TenantSession("P"), get("P#tenant#t1", table)),
+        (TenantSession("C"), get("C#connection", table)),
+    ]
+
+
+def _without_partition(table: str) -> list[Case]:
+    index = "timeline" if table == CONTROL else "by_position"
+    return [
+        (principal, call)
+        for principal in (T1, PLATFORM, CONNECTIONS)
+        for call in (
+            whole("Scan", table),
+            whole("Scan", table, IndexName=index),
+            whole("DescribeTable", table),
+            whole("UpdateTable", table),
+            whole("DeleteTable", table),
+            *statements("SELECT * FROM data WHERE pk = 'T#t1#a'"),
+            *statements("DELETE FROM control"),
+        )
+    ]
+
+
+def _unused() -> list[Case]:
+    """What nothing here uses, on one's own keys."""
+    return [
+        (T1, ("ListTables", {})),
+        (T1, ("ExportTableToPointInTime", {"TableArn": table_arn(DATA), "S3Bucket": "out"})),
+        (T1, delete("T#t1#a")),
+        (T1, query("T#t1#tasks")),
+        (T1, put_and_check("T#t1#a", "T#t1#b", CONTROL)),
+        *(
+            case
+            for table in TABLES
+            for case in (
+                (T1, get_item("T#t1#a", table)),
+                (T1, transact_get("T#t1#a", "T#t1#b", table=table)),
+                (T1, batch_write("T#t1#a", table=table)),
+            )
+        ),
+        *((PLATFORM, call("P#tenants")) for call in (query, delete, get_item, batch_write)),
+        *((CONNECTIONS, call("C#one", CONTROL)) for call in (update, get_item, batch_write)),
+    ]
+
+
+def _elsewhere() -> list[Case]:
+    """One's own keys, in a table that is not one's own."""
+    return [
+        *((T1, call("T#t1#a", OTHER)) for call in (get, put, update, delete, query, listing)),
+        *(
+            (PLATFORM, call("P#a", table))
+            for table in (CONTROL, OTHER)
+            for call in (get, put, update, listing)
+        ),
+        *(
+            (CONNECTIONS, call("C#a", table))
+            for table in (DATA, OTHER)
+            for call in (get, put, delete, query, listing)
+        ),
+        (CONNECTIONS, listing("C#a", CONTROL)),
+    ]
+
+
+DENIED: list[Case] = [
+    *(
+        case
+        for table in TABLES
+        for group in (_foreign, _untagged, _between_families, _without_partition)
+        for case in group(table)
+    ),
+    *_unused(),
+    *_elsewhere(),
+]
+
+
+def label(case: object) -> str:
+    match case:
+        case TenantSession(tenant):
+            return f"tag={tenant}"
+        case PlatformRole() | ConnectionsRole():
+            return case.policy
+        case (operation, _):
+            return str(operation)
+        case _:
+            return str(case)
