@@ -60,7 +60,7 @@ else
 	$(BIN)/pytest $(TESTS)
 endif
 
-bench: $(READY) $(MINISTACK)
+bench: $(READY) $(MINISTACK) $(if $(NPM),bench/node/node_modules/.locked)
 	@$(BIN)/python -m bench
 
 ide: $(if $(wildcard ide/package-lock.json),$(IDE))
@@ -82,7 +82,7 @@ LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-ind
 
 clean:
 	rm -rf .venv .venv-3.13 .venv-ministack build dist graphql_api/static .coverage .hypothesis
-	rm -rf .pytest_cache .ruff_cache .import_linter_cache ide/node_modules tests/node/node_modules tests/*/node/node_modules
+	rm -rf .pytest_cache .ruff_cache .import_linter_cache ide/node_modules tests/node/node_modules tests/*/node/node_modules bench/node/node_modules
 	find bench graphql_api tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 python:

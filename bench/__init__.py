@@ -1,1 +1,1 @@
-"""What a request costs: CPU against a bare handler and stock Strawberry, and DynamoDB calls."""
+"""What requests and events cost: CPU against a bare handler, stock Strawberry and a peer, and DynamoDB calls."""

@@ -76,7 +76,7 @@ async def found(services: Services) -> Sample:
     )
     admin = Identity(onboarded["adminSubject"], Role.ADMIN, SLUG, 0)
     session = Session(services, admin)
-    user_ids = [await _invite(session, name) for name in PEOPLE[1:]]
+    user_ids = [await invite(session, name) for name in PEOPLE[1:]]
     created = await session.mutate("createProject", "project { id }", name="Gripper arm")
     project_id = created["project"]["id"]
     rows = [_row(services, number, project_id, user_ids) for number in range(TASKS)]
@@ -87,12 +87,13 @@ async def found(services: Services) -> Sample:
         {"p": project_id, "n": BOARD_TASKS},
     )
     task_ids = [edge["node"]["id"] for edge in board["tasks"]["edges"]]
-    authors = [Session(services, _member(user_id)) for user_id in user_ids]
+    authors = [Session(services, member(user_id)) for user_id in user_ids]
     await asyncio.gather(*(_discuss(task_id, authors) for task_id in task_ids))
     return Sample(admin, email, project_id, task_ids, user_ids, await _cursor(session, task_ids[0]))
 
 
-async def _invite(session: Session, name: str) -> str:
+async def invite(session: Session, name: str) -> str:
+    """The id of a new member."""
     email = f"{name.split(maxsplit=1)[0].lower()}@bench.example"
     invited = await session.mutate("inviteUser", "user { id }", name=name, email=email, role="MEMBER")
     return invited["user"]["id"]
@@ -110,7 +111,8 @@ def _row(services: Services, number: int, project_id: str, user_ids: list[str]) 
     }
 
 
-def _member(user_id: str) -> Identity:
+def member(user_id: str) -> Identity:
+    """Who a member's token names."""
     parsed = parse_global_id(user_id)
     assert parsed is not None
     return Identity(parsed[1], Role.MEMBER, SLUG, 0)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import chain
@@ -65,7 +65,7 @@ class Change:
     topics: Mapping[Topic, ChangeAction]
     before: Item | None
     after: Item | None
-    recorded_at: datetime | None = None
+    recorded_at: datetime | None = field(default=None, compare=False)
 
     @property
     def entity(self) -> Any:
@@ -160,6 +160,7 @@ def change_between(
         topics=_topics(visible_before, visible_now),
         before=before,
         after=after,
+        recorded_at=origin.at,
     )
     _require_keys(family, change)
     return change

@@ -1,5 +1,7 @@
 """Suspensions and role changes, as the stream tells of them: they take effect on open sockets at once."""
 
+from graphql_api.auth.identity import Role
+from graphql_api.auth.tokens import Claims
 from graphql_api.changes.change import Change
 from graphql_api.deadline import Deadline
 from graphql_api.errors import ForbiddenError
@@ -21,14 +23,27 @@ class Access:
         self._connections = Connections(services, deadline)
 
     async def follow(self, tenant: str, change: Change) -> None:
-        """Forget what was known of a tenant or a person; close the sockets of those that are kept out."""
+        """Forget what was known of a tenant or a person; close the sockets of those that are kept out today.
+
+        The change only says where to look: a record can come again long after it was true.
+        """
         subject = change.uid if change.kind == User.kind else None
         self._services.memberships.forget(tenant, subject)
         if is_in(change.entity):
             return
         census = self._connections.sockets.census(tenant)
         owners = await census.everybody() if subject is None else [await census.of(subject)]
-        await self._dismiss([own.id for owner in owners for own in owner.sockets], change)
+        kept_out = [
+            owner for owner in owners if owner.sockets and not await self._is_in(tenant, owner.subject)
+        ]
+        await self._dismiss([own.id for owner in kept_out for own in owner.sockets], change)
+
+    async def _is_in(self, tenant: str, subject: str) -> bool:
+        try:
+            await self._services.memberships.identify(Claims(subject, Role.VIEWER, tenant, 0))
+        except ForbiddenError:
+            return False
+        return True
 
     async def _dismiss(self, connection_ids: list[str], change: Change) -> None:
         error = ForbiddenError("Your access was suspended.")

@@ -148,8 +148,9 @@ class _Round:
                 self._refuse(subscription, entry, standing)
             else:
                 groups[subscription.group, standing.role].append((subscription, standing))
+        requests = await self._subscriptions.requests_of(group for group, _ in groups)
         for (group, _), members in groups.items():
-            await self._add_group(entry, topic, group, members)
+            await self._add_group(entry, topic, requests.get(group), members)
 
     async def close(self) -> None:
         """End what still reads."""
@@ -189,9 +190,12 @@ class _Round:
         return self._standings[subscription.subject, subscription.role]
 
     async def _add_group(
-        self, entry: LogEntry, topic: Topic, group: str, members: Sequence[tuple[Subscription, Identity]]
+        self,
+        entry: LogEntry,
+        topic: Topic,
+        request: OperationRequest | None,
+        members: Sequence[tuple[Subscription, Identity]],
     ) -> None:
-        request = await self._subscriptions.request_of(group)
         if request is None:
             for subscription, _ in members:
                 self._refuse(subscription, entry, InternalError())

@@ -60,6 +60,8 @@ class Ingest:
         if found is None:
             return
         family, change = found
+        if family == PLATFORM and change.kind != TenantRegistration.kind:
+            return
         tenant = change.uid if family == PLATFORM else tenant_of(family)
         by_tenant[tenant].append(_Placed(position, change))
 

@@ -10,7 +10,7 @@ who ask the same are of one group: it is executed once for all of them who see t
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -23,12 +23,12 @@ from graphql_api.realtime.socket import Held, Socket, expiry
 from graphql_api.store.codec import Item, decode, encode
 from graphql_api.store.entity import Topic
 from graphql_api.store.keys import FIRST, LAST, Family, Key, partition, sort_key
-from graphql_api.store.table import Table
+from graphql_api.store.table import MAX_BATCH_KEYS, Table
 from graphql_api.store.writes import ANYTHING, PRESENT, Condition, Delete, Put, Update, Write
 
 MAX_ROWS = 1_000_000  # of one topic: all of them
 MAX_VARIABLES = 4096  # characters of a subscription's variables as JSON
-MAX_REMEMBERED = 1_000  # groups, by a process
+MAX_REMEMBERED = 5_000  # groups, by a process
 _GROUP_LIFETIME = timedelta(
     hours=5
 )  # Written anew by who joins it half of that later; sockets live two hours.
@@ -130,18 +130,20 @@ class Subscriptions:
             self._groups.keep(self._family, group, request, now)
         return group
 
-    async def request_of(self, group: str) -> OperationRequest | None:
-        """What a group asks; None if it is not known any more."""
-        if known := self._groups.find(self._family, group):
-            return known[0]
-        key = self._group_key(group)
-        item = (await self._table.batch_get([key], consistent=True)).get(key)
-        if item is None:
-            return None
-        stored = decode(_Group, item)
-        request = _from_text(stored.request)
-        self._groups.keep(self._family, group, request, stored.written_at)
-        return request
+    async def requests_of(self, groups: Iterable[str]) -> dict[str, OperationRequest]:
+        """What groups ask; one that is not known any more is left out."""
+        wanted = dict.fromkeys(groups)
+        known = {group: found[0] for group in wanted if (found := self._groups.find(self._family, group))}
+        keys = [self._group_key(group) for group in wanted if group not in known]
+        for start in range(0, len(keys), MAX_BATCH_KEYS):
+            items = await self._table.batch_get(keys[start : start + MAX_BATCH_KEYS], consistent=True)
+            for item in items.values():
+                stored = decode(_Group, item)
+                request = _from_text(stored.request)
+                group = group_of(request)
+                self._groups.keep(self._family, group, request, stored.written_at)
+                known[group] = request
+        return known
 
     async def of(self, topic: Topic) -> list[Subscription]:
         """All that listen to a topic."""
