@@ -88,10 +88,10 @@ class Connection(Generic[T]):
 
     @strawberry.field(
         description="A place in the tenant's change log from before this list was read: a subscription that "
-        "begins `after` it misses nothing.",
+        "begins `after` it misses nothing. The platform's own lists have none.",
         permission_classes=[at_least(Role.VIEWER)],
     )
-    def event_cursor(self, info: Info) -> str:
+    def event_cursor(self, info: Info) -> str | None:
         return info.context.event_cursor
 
 

@@ -52,7 +52,7 @@ def lists_are_relay_connections(schema: GraphQLSchema) -> Iterator[str]:
             f"{item}Connection": {
                 "edges": f"[{item}Edge!]!",
                 "pageInfo": "PageInfo!",
-                "eventCursor": "String!",
+                "eventCursor": "String",
             },
             f"{item}Edge": {"cursor": "String!", "node": f"{item}!"},
             "PageInfo": PAGE_INFO,

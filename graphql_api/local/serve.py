@@ -35,6 +35,10 @@ from graphql_api.store.provision import create_tables
 STAGE = "local"
 SWEEP_SECONDS = 15.0
 SHUTDOWN_SECONDS = 5
+_CLIENTS_FAULTS = (
+    "ASGI callable returned without completing handshake.",
+    "Invalid UTF-8 sequence received from client.",
+)
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +48,7 @@ def serve(port: int, *, reset: bool = False, state_dir: Path = STATE_DIR) -> Non
     telemetry.configure()
     for chatty in ("uvicorn.error", "aiobotocore.credentials"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_is_of_ours)
     listener = _listen(port)
     installation = Installation.at(state_dir)
     # Uvicorn, once done, raises the signal that stopped it again; SIGTERM must not cut off what ends us.
@@ -57,6 +62,11 @@ def serve(port: int, *, reset: bool = False, state_dir: Path = STATE_DIR) -> Non
             LocalServer(app).run(sockets=[listener])
         finally:
             installation.withdraw()
+
+
+def _is_of_ours(record: logging.LogRecord) -> bool:
+    """Not what uvicorn takes for a failure of ours: a handshake refused, a client's bytes that are no text."""
+    return record.getMessage() not in _CLIENTS_FAULTS
 
 
 class LocalServer(uvicorn.Server):

@@ -1,39 +1,9 @@
-// node graphiql.mjs ORIGIN SCREENSHOT: walks GraphiQL as a newcomer would and prints what it saw as JSON.
-import { createRequire } from "node:module";
+// node graphiql.mjs SETTINGS: walks GraphiQL as a newcomer would and prints what it saw as JSON.
+import { launch, report, visit } from "./chromium.mjs";
 
-const { chromium } = createRequire(new URL("../node/package.json", import.meta.url))("playwright-core");
-const [origin, screenshot] = process.argv.slice(2);
-
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-});
-const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
-const page = await context.newPage();
-page.setDefaultTimeout(30_000);
-
-const problems = [];
-page.on("pageerror", (error) => problems.push(`exception: ${error.message}`));
-page.on("console", (message) => {
-  if (message.type() === "error") problems.push(`console: ${message.text()}`);
-});
-context.on("request", (request) => {
-  const { protocol, origin: target } = new URL(request.url());
-  if (protocol.startsWith("http") && target !== origin) problems.push(`other origin: ${request.url()}`);
-});
-await page.addInitScript(() => {
-  addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
-    console.error(`policy violation: ${violatedDirective} ${blockedURI}`),
-  );
-});
+const { origin, screenshot } = JSON.parse(process.argv[2]);
+const visitor = await visit(await launch(), origin);
+const { page, problems } = visitor;
 
 // Monaco draws spaces as no-break spaces, and only the lines that fit.
 const shown = async (pane) => (await page.locator(pane).innerText()).replaceAll("\u00a0", " ");
@@ -89,13 +59,4 @@ async function walk() {
   return seen;
 }
 
-try {
-  const seen = await walk();
-  console.log(JSON.stringify({ ...seen, problems }));
-} catch (error) {
-  console.log(JSON.stringify({ error: error.message, problems }));
-  process.exitCode = 1;
-} finally {
-  await page.screenshot({ path: screenshot });
-  await browser.close();
-}
+await report(visitor, screenshot, async () => ({ ...(await walk()), problems }));

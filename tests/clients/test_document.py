@@ -18,6 +18,7 @@ from graphql_api.realtime.sockets import COMPLETED_FOR, MAX_SUBSCRIPTIONS
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs/realtime.md").read_text()
 RECIPES = [
+    ("tests/clients/node/connect.mjs", "js"),
     ("tests/clients/node/resume.mjs", "js"),
     ("tests/clients/node/apollo.mjs", "js"),
     ("tests/clients/node/urql.mjs", "js"),

@@ -2,7 +2,8 @@
 import { gql } from "@apollo/client";
 import WebSocket from "ws";
 import { apolloClient } from "./apollo.mjs";
-import { connect, resume } from "./resume.mjs";
+import { connect } from "./connect.mjs";
+import { resume } from "./resume.mjs";
 import { urqlClient } from "./urql.mjs";
 
 const [name, given] = process.argv.slice(2);

@@ -1,15 +1,3 @@
-import { createClient } from "graphql-ws";
-
-/** One socket for all subscriptions; `token` answers a fresh token each time it is asked. */
-export const connect = (url, token, options) =>
-  createClient({
-    url,
-    connectionParams: async () => ({ authorization: `Bearer ${await token()}` }),
-    keepAlive: 60_000, retryAttempts: Infinity,
-    shouldRetry: ({ message }) => !message?.includes("connection_error"), // the server's last word
-    ...options,
-  });
-
 /** `read` reads the data anew and answers its `eventCursor`; `held` is the version that you hold of an id. */
 export function resume(client, request, { read, held }, sink) {
   const variables = { ...request.variables }, seen = new Set();
