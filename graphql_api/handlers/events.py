@@ -52,9 +52,11 @@ class WebSocketHandler:
             except HandshakeError as refusal:
                 _log.info("A connection is refused.", extra={"status": refusal.status})
                 return {"statusCode": refusal.status}
-            except Exception:  # noqa: BLE001 - the door's outermost boundary
+            except Exception:
                 _log.exception("A WebSocket event failed unexpectedly.")
-                return {"statusCode": 200 if context["eventType"] == "DISCONNECT" else 500}
+                if context["eventType"] == "MESSAGE":
+                    raise
+                return {"statusCode": 500 if context["eventType"] == "CONNECT" else 200}
 
     async def _route(self, event: Event, context: Event, deadline: Deadline) -> Response:
         protocol = WebSocketProtocol(self._services.realtime, context["requestId"], deadline)

@@ -65,7 +65,7 @@ def serve(port: int, *, reset: bool = False, state_dir: Path = STATE_DIR) -> Non
 
 
 def _is_of_ours(record: logging.LogRecord) -> bool:
-    """Not what uvicorn takes for a failure of ours: a handshake refused, a client's bytes that are no text."""
+    """Not what uvicorn takes for our failure: a refused handshake, a client's bytes that are no text."""
     return record.getMessage() not in _CLIENTS_FAULTS
 
 

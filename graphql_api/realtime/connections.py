@@ -69,6 +69,7 @@ class Connections:
         socket = await self.sockets.find(connection_id)
         if socket is None:
             return
+        await self.sockets.end(socket)
         while (operations := await self.sockets.operations(socket)) is not None:
             for held in operations.held:
                 await self._subscriptions_of(socket).remove_held(held, socket)
@@ -78,12 +79,12 @@ class Connections:
         await self.sockets.remove(socket)
 
     async def drop(self, connection_id: str) -> None:
-        """Forget a connection and close it; if that fails, it is closed when its client says something."""
-        await self.forget(connection_id)
+        """Close a connection and forget it; if it cannot be closed now, its client's next word does it."""
         try:
             await self._services.gateway.disconnect(connection_id, self._deadline)
         except UndeliverableError:
             _log.warning("A connection could not be closed.", exc_info=True)
+        await self.forget(connection_id)
 
     def subscriptions(self, tenant: str) -> Subscriptions:
         """Who listens to what in a tenant."""

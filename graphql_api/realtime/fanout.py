@@ -139,7 +139,9 @@ class _Round:
 
     async def add(self, entry: LogEntry, topic: Topic, listening: Iterable[Subscription]) -> None:
         """What all who listen to the topic are sent for the entry."""
-        live = [one for one in listening if await self._hears(one)]
+        # A pusher that was overtaken can come with what a subscriber had seen before it resumed.
+        waiting = [one for one in listening if one.after < entry.sequence]
+        live = [one for one in waiting if await self._hears(one)]
         await self._meet(live)
         groups: dict[tuple[str, str], list[tuple[Subscription, Identity]]] = defaultdict(list)
         for subscription in live:

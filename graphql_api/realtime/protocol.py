@@ -109,18 +109,28 @@ class Protocol:
             await self._farewell(connection_id, [messages.connection_error(FAILED, 4500)])
 
     async def _farewell(self, connection_id: str, frames: Sequence[bytes]) -> None:
-        deadline, gateway = Deadline.after(FAREWELL_SECONDS), self._services.gateway
+        closed = await self._part_with(connection_id, frames)
+        try:
+            # Should it be open after all: what has ended is closed when it next says something.
+            await Connections(self._services, Deadline.after(FAREWELL_SECONDS / 2)).forget(connection_id)
+        except ApiError:
+            if not closed:
+                raise
+
+    async def _part_with(self, connection_id: str, frames: Sequence[bytes]) -> bool:
+        """Whether the client was sent the frames and its connection closed."""
+        gateway, deadline = self._services.gateway, Deadline.after(FAREWELL_SECONDS / 2)
         try:
             for frame in frames:
                 await gateway.post(connection_id, frame, deadline)
             await gateway.disconnect(connection_id, deadline)
         except (GoneError, UndeliverableError):
-            # Then it is closed when it next says something, having no item any more.
-            await Connections(self._services, deadline).forget(connection_id)
+            return False
+        return True
 
     async def _message(self, connection_id: str, text: str) -> None:
         socket = await self._connections.sockets.find(connection_id)
-        if socket is None:
+        if socket is None or socket.state is SocketState.ENDED:
             # It was disconnected, and the gateway could not close it then.
             await self._connections.drop(connection_id)
             return

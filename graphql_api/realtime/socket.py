@@ -24,11 +24,14 @@ LIFETIME = timedelta(hours=2, minutes=10)
 
 
 class SocketState(StrEnum):
-    """OPEN until `connection_init`; REJECTED sockets are told why at each `subscribe`."""
+    """OPEN until `connection_init`; a REJECTED socket is told why at each `subscribe`; what an ENDED one held
+    is being taken away, whatever its client still says.
+    """
 
     OPEN = "OPEN"
     READY = "READY"
     REJECTED = "REJECTED"
+    ENDED = "ENDED"
 
 
 @dataclass(frozen=True, slots=True)

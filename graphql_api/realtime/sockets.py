@@ -5,6 +5,7 @@ T#<tenant>#SOCKET#<connection> / SOCKET    the subscriptions it holds
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from graphql_api.auth.tokens import Claims
@@ -33,7 +34,7 @@ from graphql_api.store.codec import Item, decode, encode
 from graphql_api.store.contention import pause
 from graphql_api.store.keys import CONNECTIONS, Key, partition, tenant_family
 from graphql_api.store.table import StoreBusyError, Table
-from graphql_api.store.writes import ANYTHING, Condition, Delete, Put, Write
+from graphql_api.store.writes import ANYTHING, PRESENT, Condition, Delete, Put, Write
 
 MAX_SUBSCRIPTIONS = 20  # of one socket
 COMPLETED_FOR = 10.0  # seconds in which a `complete` that overtook its `subscribe` is remembered
@@ -104,6 +105,13 @@ class Sockets:
             return socket  # It has gone meanwhile.
         await self._due.note(extended, self._sources.now())
         return extended
+
+    async def end(self, socket: Socket) -> None:
+        """Let nothing be done for it any more; said first, so that what then fails is finished later."""
+        ended = replace(socket, state=SocketState.ENDED)
+        write = Put(_socket_key(socket.connection_id), _item(ended), moved, PRESENT)
+        with suppress(MovedError):
+            await self._connections.commit([write])
 
     async def close(self, socket: Socket, operations: Operations) -> bool:
         """Let it hold nothing any more; False if what it holds is not this by now."""

@@ -123,6 +123,7 @@ class Subscribing:
             token_expires_at=claims.expires_at,
             until=int(socket.expires_at.timestamp()),
             is_live=cursor is None,
+            after=cursor.sequence if cursor else 0,
             catching_up_until=int(self._services.sources.now().timestamp() + MAX_INVOCATION_SECONDS),
         )
         held = Held(operation_id, list(topic), group)

@@ -40,7 +40,8 @@ class Subscription:
 
     Until it `is_live`, what happens is replayed to it by who registered it, who is told through
     `was_passed_over` that something happened meanwhile. Who does that may have failed: after
-    `catching_up_until` nobody is at it any more. Times are in epoch seconds.
+    `catching_up_until` nobody is at it any more. Entries up to `after` it had seen before it resumed. Times
+    are in epoch seconds.
     """
 
     connection_id: str
@@ -52,6 +53,7 @@ class Subscription:
     token_expires_at: int
     until: int
     is_live: bool
+    after: int = 0
     catching_up_until: int = 0
     was_passed_over: bool = False
 

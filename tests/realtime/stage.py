@@ -1,4 +1,4 @@
-"""A world whose sockets end in lists and whose stream is read by hand: the doors of real time without servers."""
+"""A world whose sockets end in lists and whose stream is read by hand: real time without servers."""
 
 import asyncio
 import dataclasses
@@ -6,7 +6,7 @@ import itertools
 import json
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ import aiobotocore.session
 from graphql_api.auth.identity import Role
 from graphql_api.deadline import Deadline
 from graphql_api.handlers.events import StreamHandler, SweepHandler, WebSocketHandler
-from graphql_api.realtime.gateway import GoneError
+from graphql_api.realtime.gateway import GoneError, UndeliverableError
 from graphql_api.settings import Profile
 from tests.world import AUDIENCE, ISSUER, KEYS, World, open_world, token, user_uid
 
@@ -43,14 +43,16 @@ class Clock:
 class Sink:
     """A gateway that keeps what each connection was sent.
 
-    `fails` says with which error a connection's posts fail, `cannot_close` whose disconnecting does;
-    `yields` lets others run between two posts, as a network does.
+    `fails` says with which error a connection's posts fail, `cannot_close` whose disconnecting does; without
+    time both fail as well. `on_post` happens before each post, and `yields` lets others run there, as a
+    network does.
     """
 
     open_ids: set[str] = field(default_factory=set[str])
     frames: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     fails: dict[str, Exception] = field(default_factory=dict[str, Exception])
     cannot_close: dict[str, Exception] = field(default_factory=dict[str, Exception])
+    on_post: Callable[[str], Awaitable[None]] | None = None
     yields: bool = False
     raw: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
 
@@ -61,8 +63,11 @@ class Sink:
         return
 
     async def post(self, connection_id: str, data: bytes, deadline: Deadline) -> None:
+        _require_time(deadline)
         if self.yields:
             await asyncio.sleep(0)
+        if self.on_post is not None:
+            await self.on_post(connection_id)
         if connection_id in self.fails:
             raise self.fails[connection_id]
         if connection_id not in self.open_ids:
@@ -71,9 +76,15 @@ class Sink:
         self.raw[connection_id].append(data)
 
     async def disconnect(self, connection_id: str, deadline: Deadline) -> None:
+        _require_time(deadline)
         if connection_id in self.cannot_close:
             raise self.cannot_close[connection_id]
         self.open_ids.discard(connection_id)
+
+
+def _require_time(deadline: Deadline) -> None:
+    if deadline.remaining() <= 0:
+        raise UndeliverableError
 
 
 class Client:
@@ -187,15 +198,36 @@ class Stage:
             response = await self.stream.handle({"Records": records})
             assert response == {"batchItemFailures": []}
 
-    async def kept(self) -> list[str]:
-        """What the control table holds of sockets and subscriptions, asked past the product."""
-        database = self.world.services.sources.database
+    async def items(self) -> list[dict[str, Any]]:
+        """All that the control table holds, asked past the product."""
+        async with self._past_the_product() as (client, table):
+            pages = client.get_paginator("scan").paginate(TableName=table)
+            return [item async for page in pages for item in page["Items"]]
+
+    async def put(self, *items: dict[str, Any]) -> None:
+        """Have items in the control table, put there past the product."""
+        async with self._past_the_product() as (client, table):
+            for item in items:
+                await client.put_item(TableName=table, Item=item)
+
+    async def take_away(self, *items: dict[str, Any]) -> None:
+        """Have items no longer in the control table, as TTL takes them."""
+        async with self._past_the_product() as (client, table):
+            for item in items:
+                await client.delete_item(TableName=table, Key={"pk": item["pk"], "sk": item["sk"]})
+
+    @asynccontextmanager
+    async def _past_the_product(self) -> AsyncIterator[tuple[Any, str]]:
+        settings = self.world.services.settings
         session = aiobotocore.session.get_session()
         async with session.create_client(
-            "dynamodb", region_name="us-east-1", endpoint_url=self.world.services.settings.dynamodb_endpoint
+            "dynamodb", region_name="us-east-1", endpoint_url=settings.dynamodb_endpoint
         ) as client:
-            pages = client.get_paginator("scan").paginate(TableName=database.control_table_name)
-            items = [item async for page in pages for item in page["Items"]]
+            yield client, settings.control_table_name
+
+    async def kept(self, *, with_notes: bool = False) -> list[str]:
+        """What the control table holds of sockets and subscriptions; the notes for the sweep if asked."""
+        items = [item for item in await self.items() if with_notes or not item["pk"]["S"].startswith("C#@")]
         return sorted(f"{item['pk']['S']} / {item['sk']['S']}" for item in items if _is_of_sockets(item))
 
     def _record(self, record: dict[str, Any]) -> dict[str, Any]:
