@@ -1,1 +1,1 @@
-"""What requests and events cost: CPU against a bare handler, stock Strawberry and a peer, and DynamoDB calls."""
+"""What requests and events cost: CPU beside a bare handler, stock Strawberry and a peer; DynamoDB calls."""

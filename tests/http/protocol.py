@@ -57,6 +57,9 @@ class Context:
     loader: DataLoader[int, int] = field(default_factory=lambda: DataLoader(_never))
     is_closed: bool = False
 
+    async def before_reading(self) -> None:
+        return
+
     async def close(self) -> None:
         self.is_closed = True
 
