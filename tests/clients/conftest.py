@@ -5,7 +5,7 @@ import pytest
 from tests.clients.stack import Stack, complaints, open_stack
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 async def stack(engine_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     async with open_stack(engine_endpoint, tmp_path_factory.mktemp("state")) as opened:
         yield opened

@@ -12,13 +12,13 @@ ROOT = Path(__file__).parents[2]
 NODE_PROJECT = ROOT / "tests/clients/node"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 async def stack(engine_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     async with open_stack(engine_endpoint, tmp_path_factory.mktemp("state")) as opened:
         yield opened
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 async def stage(engine_endpoint: str) -> AsyncIterator[Stage]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
@@ -27,7 +27,7 @@ async def stage(engine_endpoint: str) -> AsyncIterator[Stage]:
             yield opened
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def reference() -> Iterator[str]:
     """`host:port` of the reference server over our schema."""
     node = shutil.which("node")
