@@ -113,9 +113,10 @@ class Protocol:
         try:
             # Should it be open after all: what has ended is closed when it next says something.
             await Connections(self._services, Deadline.after(FAREWELL_SECONDS / 2)).forget(connection_id)
-        except ApiError:
+        except Exception:
             if not closed:
                 raise
+            _log.warning("A connection that was closed could not be forgotten yet.", exc_info=True)
 
     async def _part_with(self, connection_id: str, frames: Sequence[bytes]) -> bool:
         """Whether the client was sent the frames and its connection closed."""
