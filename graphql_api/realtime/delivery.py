@@ -17,13 +17,12 @@ from graphql_api.errors import ErrorCode, PayloadTooLargeError
 from graphql_api.operations import Failure, OperationRequest, OperationResult, Operations, describe
 from graphql_api.operations.encoding import encode, encode_within
 from graphql_api.operations.report import code_of
-from graphql_api.realtime.gateway import MAX_FRAME_BYTES
+from graphql_api.realtime.gateway import MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES
 from graphql_api.relay import global_id
 from graphql_api.store.entity import Topic, entity_class
 from graphql_api.store.keys import Family, tenant_family
 from graphql_api.store.table import StoreBusyError
 
-_ENVELOPE_BYTES = 1024  # What a frame holds besides its payload: an operation id of 128 characters, escaped.
 _ALLOWED = frozenset({OperationType.SUBSCRIPTION})
 
 _log = logging.getLogger(__name__)
@@ -105,7 +104,7 @@ class Delivery:
             return Answer(refusal=result, is_personal=audience.is_personal)
         if result.request_error:
             return Answer(is_personal=audience.is_personal)
-        payload = encode_within(result.payload(), MAX_FRAME_BYTES - _ENVELOPE_BYTES)
+        payload = encode_within(result.payload(), MAX_PAYLOAD_BYTES)
         return Answer(payload or _stub(event), is_personal=audience.is_personal)
 
     async def close(self) -> None:

@@ -70,7 +70,8 @@ class Fanout:
             while held is not None and held.is_held:
                 entries = await self._entries_after(held.sequence, known)
                 await self._push(entries)
-                last = entries[-1].sequence
+                # A log that has expired has nothing left to push.
+                last = entries[-1].sequence if entries else until
                 step = self._progress.release if last >= until else self._progress.advance
                 held = await step(held, last)
 

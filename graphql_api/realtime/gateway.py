@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from types_aiobotocore_apigatewaymanagementapi.client import ApiGatewayManagementApiClient
 
 MAX_FRAME_BYTES = 128 * 1024  # of a message (API Gateway)
+# What a frame holds besides its payload: an operation id of 128 characters, escaped.
+MAX_PAYLOAD_BYTES = MAX_FRAME_BYTES - 1024
 MAX_TRIES = 4  # The SDK itself tries once.
 POST_SECONDS = 4.0  # for a frame, its repetitions included
 BASE_DELAY = 0.05  # seconds; full jitter between 0 and the doubled base

@@ -1,7 +1,7 @@
 """`subscribe`: an operation is executed, and if it is a subscription, registered and caught up."""
 
 from collections.abc import AsyncGenerator, Awaitable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from graphql import OperationType
 
@@ -14,7 +14,7 @@ from graphql_api.errors import ApiError, CursorExpiredError, PayloadTooLargeErro
 from graphql_api.operations import Failure, OperationRequest, OperationResult, describe
 from graphql_api.operations.encoding import encode, encode_within
 from graphql_api.realtime.connections import Connections
-from graphql_api.realtime.gateway import MAX_FRAME_BYTES
+from graphql_api.realtime.gateway import MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES
 from graphql_api.realtime.messages import complete_frame, error_frame, next_frame
 from graphql_api.realtime.replay import Replay, head_for
 from graphql_api.realtime.services import RealtimeServices
@@ -24,7 +24,6 @@ from graphql_api.store.entity import Topic
 
 ALLOWED = frozenset(OperationType)
 MAX_INVOCATION_SECONDS = 60  # API Gateway waits 29 s; the rest is for clocks that differ.
-_ENVELOPE_BYTES = 1024
 
 
 @dataclass(slots=True)
@@ -32,7 +31,7 @@ class Recorder:
     """A source without events: it notes what an operation listens to, and from where."""
 
     topic: Topic | None = None
-    after: str | None = field(default=None)
+    after: str | None = None
 
     async def __call__(self, topic: Topic, after: str | None) -> AsyncGenerator[Event]:
         self.topic, self.after = topic, after
@@ -83,7 +82,7 @@ class Subscribing:
         elif result.request_error:
             frames = [complete_frame(operation_id)]
         else:
-            payload = encode_within(result.payload(), MAX_FRAME_BYTES - _ENVELOPE_BYTES)
+            payload = encode_within(result.payload(), MAX_PAYLOAD_BYTES)
             payload = payload or self._too_large(result)
             frames = [next_frame(operation_id, payload), complete_frame(operation_id)]
         await self._connections.send(socket.connection_id, frames)
@@ -137,13 +136,8 @@ class Subscribing:
         """A token that was renewed meanwhile holds for the new subscription too."""
         present = await self._connections.sockets.find(socket.connection_id)
         claims = present.claims if present else None
-        if (
-            present is not None
-            and present.tenant is not None
-            and claims != socket.claims
-            and claims is not None
-        ):
-            await self._connections.subscriptions(present.tenant).extend(held, present, claims)
+        if present and claims and claims.tenant and claims != socket.claims:
+            await self._connections.subscriptions(claims.tenant).extend(held, present, claims)
 
     async def _catch_up(self, socket: Socket, operation_id: str, replay: Awaitable[None]) -> None:
         try:

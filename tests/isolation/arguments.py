@@ -5,6 +5,7 @@ says here what its values are, or the suites fail.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from enum import Enum, auto
 from typing import Any
 
 from graphql import (
@@ -23,8 +24,17 @@ from tests.isolation.request import Request
 
 KINDS = ("Tenant", "Project", "Task", "Comment", "User", "Workflow")
 TAKES_ANY = ("node", "nodes")
+TAKES_ANY_ID = "entityId"
 # Whose id an argument takes, where its name does not say so.
-KIND_OF = {"assigneeId": "User", "afterTaskId": "Task", "projectId": "Project", "taskId": "Task"}
+KIND_OF = {
+    "assigneeId": "User",
+    "actorId": "User",
+    "afterTaskId": "Task",
+    "projectId": "Project",
+    "taskId": "Task",
+}
+# A subscription to tasks takes one of these, or none.
+WHOSE_TASKS = {"Project": "projectId", "Task": "taskId", "User": "assigneeId"}
 SHARED_EMAILS = ("sam@same.example", "kim@same.example")
 STATES = ("todo", "in_progress", "in_review", "done")
 NO_CURSOR = "bm8gY3Vyc29yIHRoYXQgYW55Ym9keSB3YXMgZXZlciBnaXZlbg"
@@ -38,18 +48,48 @@ FIXED: Mapping[str, Sequence[Any]] = {
     "dueOn": ("2039-12-30", "2040-01-02", "2040-02-01"),
     "dueFrom": ("2039-12-01", "2040-01-02"),
     "dueTo": ("2040-01-02", "2040-03-01"),
+    "since": ("2039-12-31T23:00:00Z", "2040-01-01T00:00:04Z"),
+    "until": ("2040-02-01T00:00:00Z", "2040-01-01T00:00:04+00:00"),
     "idempotencyKey": ("key-1", "key-2", "key-3", "key-4"),
 }
 TEXTS = frozenset({"name", "title", "description", "body", "adminName"})
 # What is unique or counted shows in creations, and a cursor comes from a list: both are drawn more often.
 CREATIONS = ("createProject", "createTask", "createTasks", "addComment", "inviteUser")
 OPERATIONS = ("onboardTenant", "suspendTenant", "reactivateTenant", "tenants")
-LISTS = ("projects", "tasks", "users")
-LEFT_OUT, GIVEN, NULL = range(3)
-RARELY = (LEFT_OUT,) * 6 + (GIVEN,)
-OFTEN = (LEFT_OUT, LEFT_OUT, GIVEN)
-MOSTLY = (LEFT_OUT,) * 3 + (GIVEN,) * 6 + (NULL,)
-CHOICES = {"TaskFilter": RARELY, "after": RARELY, "idempotencyKey": OFTEN}
+LISTS = ("projects", "tasks", "users", "changes")
+SUBSCRIPTIONS = ("taskChanged", "projectChanged", "commentChanged")
+# By which an operation may come; the first is the plainest.
+METHODS = {
+    "query": ("POST", "POST", "GET", "SOCKET"),
+    "mutation": ("POST", "POST", "SOCKET"),
+    "subscription": ("SOCKET",),
+}
+
+
+class Way(Enum):
+    """What is chosen between where it has no value of its own; the first in each choice is the plainest."""
+
+    LEFT_OUT = auto()
+    GIVEN = auto()
+    NULL = auto()
+    OWN = auto()
+    OTHERS = auto()
+    NOBODYS = auto()
+    OF_ANOTHER_KIND = auto()
+    SHARED = auto()
+    FROM_THE_START = auto()
+    AFTER_OWN = auto()
+    AFTER_OTHERS = auto()
+    AS_ITSELF = auto()
+    AS_THE_OTHER = auto()
+    AS_THE_OTHER_IN_THE_INPUT = auto()
+
+
+RARELY = (Way.LEFT_OUT,) * 6 + (Way.GIVEN,)
+MADE_UP = (Way.LEFT_OUT,) * 6 + (Way.NOBODYS,)
+OFTEN = (Way.LEFT_OUT, Way.LEFT_OUT, Way.GIVEN)
+MOSTLY = (Way.LEFT_OUT,) * 3 + (Way.GIVEN,) * 6 + (Way.NULL,)
+CHOICES = {"TaskFilter": RARELY, "ChangeFilter": OFTEN, "after": MADE_UP, "idempotencyKey": OFTEN}
 
 
 class UnknownArgumentError(LookupError):
@@ -87,37 +127,56 @@ class Drawing:
     def request(self, root: str | None = None) -> Request:
         """A request for one root field; creations, lists and bare ids come more often than the others."""
         if root is None:
-            root = str(self._pick((*roots(), *CREATIONS * 3, *LISTS * 3, *TAKES_ANY * 3)))
+            root = str(self._pick((*roots(), *CREATIONS * 3, *LISTS * 3, *TAKES_ANY * 3, *SUBSCRIPTIONS * 3)))
         self._foreign = {}
         arguments = self._arguments(root)
         if isinstance(given := arguments.get("input"), dict):
             if self._foreign:
                 given.pop("idempotencyKey", None)  # with it, the same input but for an id is another request
-            if self._pick((False,) * 7 + (True,)):
+            if self._pick((Way.AS_ITSELF,) * 7 + (Way.AS_THE_OTHER_IN_THE_INPUT,)) != Way.AS_ITSELF:
                 given[self._pick(("tenant", "tenant", "tenantId"))] = self._other.slug
-        claimed = self._pick((None, None, self._other.slug))
-        return Request(root, arguments, self._foreign, claimed)
+        claims = self._pick((Way.AS_ITSELF, Way.AS_ITSELF, Way.AS_THE_OTHER)) != Way.AS_ITSELF
+        claimed = self._other.slug if claims else None
+        return Request(root, arguments, self._foreign, claimed, self._pick(METHODS[roots()[root][0]]))
 
     def _arguments(self, root: str) -> dict[str, Any]:
         field = roots()[root][1]
-        if "after" in field.args and self._pick((False, True)):
-            pages = [page for page in self._own.pages if page.root == root]
-            foreign = [page for page in self._other.pages if page.root == root]
-            if foreign and self._pick((False, True)):
-                page = self._pick(foreign)
-                return page.arguments | {"after": self._strange(page.cursor, NO_CURSOR)}
-            if pages:
+        start = (Way.FROM_THE_START, Way.FROM_THE_START, Way.AFTER_OWN, Way.AFTER_OTHERS)
+        source = self._pick(start) if "after" in field.args else Way.FROM_THE_START
+        if source != Way.FROM_THE_START:
+            party = self._other if source == Way.AFTER_OTHERS else self._own
+            if root in SUBSCRIPTIONS:
+                return self._listening(root) | self._resumption(party)
+            if pages := [page for page in party.pages[::-1] if page.root == root]:
                 page = self._pick(pages)
-                return page.arguments | {"after": page.cursor}
+                cursor = page.cursor if party is self._own else self._strange(page.cursor, NO_CURSOR)
+                return page.arguments | {"after": cursor}
+        if root in SUBSCRIPTIONS:
+            return self._listening(root)
         return self._members({name: argument.type for name, argument in field.args.items()}, root)
+
+    def _listening(self, root: str) -> dict[str, Any]:
+        """To what a subscription listens."""
+        if root == "taskChanged":
+            kind = self._pick(("", *WHOSE_TASKS))
+            return {WHOSE_TASKS[kind]: self._id(kind)} if kind else {}
+        types = {name: argument.type for name, argument in roots()[root][1].args.items() if name != "after"}
+        return self._members(types, root)
+
+    def _resumption(self, party: Party) -> dict[str, Any]:
+        """From where a subscription begins; the oldest place comes first, behind which most was missed."""
+        if not party.cursors:
+            return {}
+        cursor = self._pick(party.cursors)
+        return {"after": cursor if party is self._own else self._strange(cursor, NO_CURSOR)}
 
     def _members(self, types: Mapping[str, GraphQLInputType], owner: str) -> dict[str, Any]:
         members: dict[str, Any] = {}
         for name, of in types.items():
             choices = CHOICES.get(owner) or CHOICES.get(name, MOSTLY)
-            chosen = GIVEN if isinstance(of, GraphQLNonNull) else self._pick(choices)
-            if chosen != LEFT_OUT:
-                members[name] = None if chosen == NULL else self._value(of, name, owner)
+            chosen = Way.GIVEN if isinstance(of, GraphQLNonNull) else self._pick(choices)
+            if chosen != Way.LEFT_OUT:
+                members[name] = None if chosen == Way.NULL else self._value(of, name, owner)
         return members
 
     def _value(self, of: GraphQLInputType, name: str, owner: str) -> Any:
@@ -130,12 +189,16 @@ class Drawing:
         if isinstance(of, GraphQLInputObjectType):
             settled = self._workflow() if of.name == "UpdateWorkflowInput" else {}
             types = {each: field.type for each, field in of.fields.items() if each not in settled}
+            if of.name == "ChangeFilter":
+                # What somebody did to a thing is mostly nothing.
+                types.pop(self._pick(("actorId", "entityId")))
             return settled | self._members(types, of.name)
         return self._scalar(of, name, owner)
 
     def _scalar(self, of: GraphQLScalarType, name: str, owner: str) -> Any:
         if of.name == "ID":
-            return self._id(self._pick(KINDS) if owner in TAKES_ANY else kind_taken(name, owner))
+            takes_any = owner in TAKES_ANY or name == TAKES_ANY_ID
+            return self._id(self._pick(KINDS) if takes_any else kind_taken(name, owner))
         if name in FIXED:
             return self._pick(FIXED[name])
         if name in TEXTS:
@@ -153,16 +216,15 @@ class Drawing:
         return values[name](owner)
 
     def _id(self, kind: str) -> str:
-        own, strange = (
-            self._own.ids[kind],
-            [text for text in self._other.ids[kind] if text not in self._taken],
-        )
-        source = self._pick(("own",) * 20 + ("other",) * 4 + ("nobody", "another kind"))
-        if source == "another kind" and (others := self._own.ids[self._pick(KINDS)]):
-            return self._pick(others)
-        if (source == "other" or not own) and strange:
+        """The newest ids are the first to choose from."""
+        own, others = self._own.ids[kind][::-1], self._other.ids[kind][::-1]
+        strange = [text for text in others if text not in self._taken]
+        source = self._pick((Way.OWN,) * 20 + (Way.OTHERS,) * 4 + (Way.NOBODYS, Way.OF_ANOTHER_KIND))
+        if source == Way.OF_ANOTHER_KIND and (unfit := self._own.ids[self._pick(KINDS)]):
+            return self._pick(unfit)
+        if (source == Way.OTHERS or not own) and strange:
             return self._strange(self._pick(strange), nobodys_id(kind))
-        return self._pick(own) if own and source == "own" else nobodys_id(kind)
+        return self._pick(own) if own and source == Way.OWN else nobodys_id(kind)
 
     def _strange(self, text: str, stand_in: str) -> str:
         self._foreign[text] = stand_in
@@ -183,16 +245,16 @@ class Drawing:
         )
 
     def _email(self, owner: str) -> str:
-        source = self._pick(("own", "shared", "other"))
-        if source == "other" and owner == "user":
+        source = self._pick((Way.OWN, Way.SHARED, Way.OTHERS))
+        if source == Way.OTHERS and owner == "user":
             return self._strange(self._pick(self._other.emails), NO_EMAIL)
-        return self._pick(SHARED_EMAILS if source == "shared" else self._own.emails)
+        return self._pick(SHARED_EMAILS if source == Way.SHARED else self._own.emails)
 
     def _state(self, owner: str) -> str:
-        source = self._pick(("default",) * 6 + ("own", "other"))
-        if source == "other":
+        source = self._pick((Way.SHARED,) * 6 + (Way.OWN, Way.OTHERS))
+        if source == Way.OTHERS:
             return self._strange(self._other.state, NO_STATE)
-        return self._own.state if source == "own" else self._pick(STATES)
+        return self._own.state if source == Way.OWN else self._pick(STATES)
 
     def _workflow(self) -> dict[str, Any]:
         """A workflow of three states, the middle one the tenant's own or not; other tasks are moved along."""

@@ -1,4 +1,4 @@
-"""For every field of Query and Mutation the operation that asks for all its answer can hold."""
+"""For every field of Query, Mutation and Subscription the operation that asks for all its answer can hold."""
 
 from collections import defaultdict
 from collections.abc import Collection

@@ -18,9 +18,11 @@ Rows = dict[tuple[str, str], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Founding:
-    """What is in the table, what has been given out, and what the parties know."""
+    """What is in the tables, what has been given out, and what the parties know."""
 
     rows: Rows
+    control_rows: Rows
+    recorded: Counter[str]
     made: Counter[str | None]
     salts: dict[str | None, int]
     parties: tuple[Party, Party]

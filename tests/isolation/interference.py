@@ -1,22 +1,26 @@
-"""The same requests of one tenant twice, alone and beside a hostile neighbour: not one byte may differ."""
+"""Random requests of one tenant, alone and beside a neighbour who does its worst."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from graphql_api.auth.identity import Role
-from tests.asgi import Reply
-from tests.isolation.arguments import CREATIONS, KINDS, OPERATIONS, Drawing
-from tests.isolation.party import PAIRS, IsolationError, Party, global_id, plain, repeatable
+from tests.isolation.arguments import CREATIONS, OPERATIONS, SUBSCRIPTIONS, Drawing
+from tests.isolation.party import PAIRS, repeatable
 from tests.isolation.request import Request
-from tests.isolation.sources import OWN_SALTS, predicted_uid
 from tests.isolation.stage import Plant, Stage
+from tests.isolation.trace import Trace, require_no_difference
 from tests.world import Caller
 
-# After one creation of each kind.
-STEPS = 9
+# After a subscription and one creation of each kind.
+STEPS = 8
 A_DAY_AND_AN_HOUR = 25 * 3600
+NOISE_OF_A_SOCKET = (
+    '{"type": "ping"}',
+    '{"type": "complete", "id": "request-0001"}',
+    '{"type": "connection_init"}',
+    '{"type": "subscribe", "id": "1", "payload": {"query": "subscription { taskChanged { id } }"}}',
+    "{",
+)
 NOISE = (
     b"{",
     b"[]",
@@ -28,86 +32,43 @@ NOISE = (
 )
 
 
-@dataclass(frozen=True)
-class Exchange:
-    caller: Caller
-    request: Request
-    request_id: str
-    reply: Reply
-
-
 async def compare(endpoint: str, seed: int, plant: Plant | None = None) -> None:
     """Raise IsolationError if the trace of this seed goes differently beside a neighbour."""
-    alone = await _Trace(endpoint, seed, plant).run()
-    beside = await _Trace(endpoint, seed, plant).run(foreseen=alone)
-    for step, (quiet, loud) in enumerate(zip(alone, beside, strict=True)):
-        if quiet != loud:
-            asked = f"{quiet.caller} asked for {quiet.request.root} {plain(quiet.request.arguments)}"
-            raise IsolationError(
-                f"trace {seed}, step {step}: {asked}\nalone:  {quiet.reply}\nbeside: {loud.reply}"
-            )
+    await require_no_difference(lambda: RandomTrace(endpoint, seed, plant))
 
 
-class _Trace:
-    """One run of a seed. Every choice of the tenant comes from its own generator and its own answers."""
+class RandomTrace(Trace):
+    """A few steps that follow from a seed: the tenant's and the neighbour's choices have a generator each."""
 
     def __init__(self, endpoint: str, seed: int, plant: Plant | None) -> None:
-        self._same_uids = bool(seed % 2)
         one, another = PAIRS[seed % len(PAIRS)]
         slugs = (another, one) if seed % 3 == 0 else (one, another)
-        self._stage = Stage(endpoint, slugs, same_uids=self._same_uids)
-        self._plant = plant
+        super().__init__(Stage(endpoint, slugs, same_uids=bool(seed % 2)), plant)
         self._choice = repeatable(f"{seed} tenant")
         self._noise = repeatable(f"{seed} neighbour")
-        self._exchanges: list[Exchange] = []
 
-    async def run(self, foreseen: Sequence[Exchange] = ()) -> list[Exchange]:
-        """The tenant's exchanges, beside a neighbour who foresees each of them if there is any to foresee."""
-        self._foreseen = foreseen
-        stage = self._stage
-        try:
-            await stage.open(self._plant)
-            self._tenant, self._neighbour = stage.parties
-            # What the tenant may try of its neighbour's must not depend on the neighbour: it guesses.
-            self._guessed = self._guess()
-            for root in (*self._choice.sample(CREATIONS, len(CREATIONS)), *[None] * STEPS):
-                if foreseen:
-                    await self._disturb()
-                    await self._step(root, [self._attack() for _ in range(self._noise.randrange(2))])
-                else:
-                    await self._step(root)
-        finally:
-            await stage.close()
-        if self._plant is None:
-            assert not stage.world.guard.refused
-        return self._exchanges
-
-    def _guess(self) -> Party:
-        salt = 0 if self._same_uids else OWN_SALTS[1]
-        uids = [predicted_uid(number, salt) for number in range(4, 12)]
-        ids = {kind: [global_id(kind, uid) for uid in uids] for kind in KINDS}
-        return Party(self._neighbour.slug, 1, ids=defaultdict(list, ids))
+    async def _go(self) -> None:
+        listening = self._choice.choice(SUBSCRIPTIONS)
+        for root in (listening, *self._choice.sample(CREATIONS, len(CREATIONS)), *[None] * STEPS):
+            if self.foreseen:
+                await self._disturb()
+                await self._step(root, [self._attack() for _ in range(self._noise.randrange(2))])
+            else:
+                await self._step(root)
 
     async def _step(self, root: str | None, meanwhile: Sequence[Awaitable[None]] = ()) -> None:
-        request = Drawing(self._choice.choice, self._tenant, self._guessed).request(root)
-        people = (*self._tenant.people[1:2] * 6, *self._tenant.people)
-        caller = self._choice.choice((*people, self._stranger(self._tenant, self._neighbour)))
+        request = Drawing(self._choice.choice, self.tenant, self.guessed).request(root)
+        people = (*self.tenant.people[1:2] * 6, *self.tenant.people)
+        caller = self._choice.choice((*people, self.stranger(self.tenant)))
         seconds = self._choice.choice((1,) * 30 + (40, A_DAY_AND_AN_HOUR))
-        request_id = f"request-{len(self._exchanges):04}"
-        others = asyncio.gather(*meanwhile)
-        reply = await self._stage.send(caller, request, request_id, seconds=seconds)
-        await others
-        if caller in self._tenant.people:
-            self._tenant.learn(request.root, request.arguments, reply.json().get("data"))
-        self._exchanges.append(Exchange(caller, request, request_id, reply))
-
-    def _stranger(self, party: Party, other: Party) -> Caller:
-        return Caller(party.slug, Role.ADMIN, other.people[0].subject)
+        if self._choice.choice((False,) * 9 + (True,)):
+            await self.stage.sockets.hang_up(self.tenant.slug)
+        await self.taken(caller, request, seconds, meanwhile)
 
     async def _disturb(self) -> None:
         """What the neighbour does between two requests of the tenant: much, little, or a flood at once."""
         if self._noise.choice((False, True, True)):
-            await self._mimic(len(self._exchanges))
+            await self._mimic(len(self.exchanges))
         number = self._noise.choice((0, 0, 0, 1, 2, 5))
         if number > 2:
             await asyncio.gather(*(self._attack() for _ in range(number)))
@@ -116,41 +77,35 @@ class _Trace:
                 await self._attack()
 
     async def _attack(self) -> None:
-        kind = self._noise.choice(("work", "work", "work", "mimic", "noise", "operator"))
-        everybody = (*self._neighbour.people, self._stranger(self._neighbour, self._tenant))
-        caller, request_id = self._noise.choice(everybody), f"request-{len(self._exchanges):04}"
+        kind = self._noise.choice(("work", "work", "work", "mimic", "noise", "operator", "tell"))
+        caller = self._noise.choice((*self.neighbour.people, self.stranger(self.neighbour)))
         if kind == "noise":
             headers = {"content-type": "application/json"}
-            await self._stage.post(caller, self._noise.choice(NOISE), headers, request_id)
+            await self.stage.deliver(caller, self._noise.choice(NOISE), headers, self.request_id)
+            await self.stage.sockets.say(caller, self._noise.choice(NOISE_OF_A_SOCKET))
         elif kind == "operator":
-            await self._stage.send(self._stage.operator.people[0], self._operation(), request_id)
+            await self.stage.send(self.stage.operator.people[0], self._operation(), self.request_id)
+        elif kind == "tell":
+            await self.stage.sockets.hang_up(self.neighbour.slug)
+            await self.stage.pump()
         elif kind == "mimic":
-            await self._mimic(self._noise.randint(0, len(self._exchanges)))
+            await self._mimic(self._noise.randint(0, len(self.exchanges)))
         else:
-            await self._work(caller, request_id)
+            await self._work(caller)
 
     async def _mimic(self, step: int) -> None:
-        """To the letter what the tenant sent or is about to send: its ids, keys and request id included."""
-        seen = self._foreseen[step]
-        request = seen.request
-        if "input" in request.arguments and self._noise.choice((False, False, False, True)):
-            # ... and for the tenant, if inputs were asked.
-            given = {**request.arguments["input"], "tenant": self._tenant.slug}
-            request = replace(request, arguments={"input": given})
-        double = next((p for p in self._neighbour.people if p.subject == seen.caller.subject), None)
-        await self._stage.send(double or self._neighbour.people[1], request, seen.request_id)
+        # ... and for the tenant, if inputs were asked.
+        for_it = self._noise.choice((False, False, False, True))
+        await self.repeated(step, {"tenant": self.tenant.slug} if for_it else None)
 
-    async def _work(self, caller: Caller, request_id: str) -> None:
-        own, other = self._neighbour, self._tenant
+    async def _work(self, caller: Caller) -> None:
+        own, other = self.neighbour, self.tenant
         if self._noise.choice((False, True)):
             # In the tenant's own words, perhaps before the tenant.
             own, other = replace(own, slug=other.slug), replace(other, slug=own.slug)
-        request = Drawing(self._noise.choice, own, other).request()
-        reply = await self._stage.send(caller, request, request_id)
-        if caller in self._neighbour.people:
-            self._neighbour.learn(request.root, request.arguments, reply.json().get("data"))
+        await self.worked(caller, Drawing(self._noise.choice, own, other).request())
 
     def _operation(self) -> Request:
-        slugs = (self._neighbour.slug, "late-1", "late-10")
-        drawing = Drawing(self._noise.choice, self._stage.operator, self._neighbour, slugs=slugs)
+        slugs = (self.neighbour.slug, "late-1", "late-10")
+        drawing = Drawing(self._noise.choice, self.stage.operator, self.neighbour, slugs=slugs)
         return drawing.request(self._noise.choice(OPERATIONS))

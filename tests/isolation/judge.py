@@ -1,4 +1,4 @@
-"""What one tenant must never notice of another, looked for in answers, log lines and rows."""
+"""What one tenant must never notice of another, looked for in answers, frames, log lines and rows."""
 
 import json
 import re
@@ -6,26 +6,36 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from graphql_api.store.schema import INDEX_PARTITIONS, PARTITION
+from graphql_api.errors import ErrorCode
+from graphql_api.store.schema import EXPIRY, INDEX_PARTITIONS, PARTITION, SORT, LogIndex
 from tests.asgi import Reply
 from tests.isolation.founding import Rows
 from tests.isolation.party import IsolationError, Party, global_id, legible, objects, plain
 from tests.isolation.request import Request
+from tests.isolation.sockets import Client
 from tests.isolation.stage import Stage
 from tests.world import OPERATOR, Caller
 
-PLATFORM = "P#"
-_OWNER = re.compile(r"\A(?:T#([a-z0-9-]+)#|P#)")
+PLATFORM, CONNECTIONS = "P#", "C#"
+_OWNER = re.compile(r"\A(?:T#([a-z0-9-]+)#|(P#|C#))")
+PARTITIONS = (PARTITION, *INDEX_PARTITIONS, LogIndex.TIMELINE.value.partition)
+# All that is kept of a connection outside its tenant: who it is, until when, and why it was refused.
+OF_A_SOCKET = {
+    *(PARTITION, SORT, EXPIRY, "connection_id", "opened_at", "state", "refusal"),
+    *("tenant", "subject", "role", "token_expires_at"),
+}
+OVER_A_SOCKET = 200
+BREAKDOWN = ErrorCode.INTERNAL_SERVER_ERROR.value
 # Creations: an answer under an idempotency key that its user has not used before must hold a new thing.
 CREATIONS = frozenset({"createProject", "createTask", "inviteUser", "addComment"})
 
 
 def owner_of(partition: str) -> str:
-    """The tenant's slug, or PLATFORM."""
+    """The tenant's slug, or PLATFORM, or CONNECTIONS."""
     found = _OWNER.match(partition)
     if found is None:
         raise IsolationError(f"a partition that is nobody's: {partition}")
-    return found[1] or PLATFORM
+    return found[1] or found[2]
 
 
 def owned(rows: Rows, owner: str) -> Rows:
@@ -49,13 +59,15 @@ def ids_in(rows: Rows, owner: str) -> set[str]:
 class Judge:
     """Looks at a stage after each request. Raises IsolationError for the first thing that is wrong."""
 
-    def __init__(self, stage: Stage, rows: Rows) -> None:
-        self.rows = rows
+    def __init__(self, stage: Stage, rows: Rows, control_rows: Rows) -> None:
+        self.rows, self.control_rows = rows, control_rows
         self._stage = stage
+        self._strange: dict[str, dict[str, set[str]]] = {}
         self._keys_used: set[tuple[Caller, str, str]] = set()
         self._made: defaultdict[str | None, set[str]] = defaultdict(set)
         self._placed: dict[tuple[str, str], dict[str, Any]] = {}
         self._require_places(rows)
+        self._require_control_places({}, control_rows)
 
     def heard(self, party: Party, caller: Caller, request: Request, reply: Reply) -> None:
         """What a caller was answered."""
@@ -76,18 +88,29 @@ class Judge:
             if found or json.loads(line).get("tenant") not in (None, caller.tenant):
                 raise IsolationError(f"logged for {party.slug}: {found or 'another tenant'} in {line}")
 
-    def stored(self, rows: Rows, *served: Party) -> None:
-        """What requests of these parties left in the table."""
-        if rows is self.rows:
-            return
-        slugs = {party.slug for party in served}
-        if self._stage.operator in served:
-            slugs |= {PLATFORM} | self._founded(rows)
-        for key in self.rows.keys() | rows.keys():
-            if self.rows.get(key) != rows.get(key) and owner_of(key[0]) not in slugs:
-                raise IsolationError(f"{slugs} changed {key}: {self.rows.get(key)} -> {rows.get(key)}")
-        self._require_places(rows)
-        self.rows = rows
+    def received(self, party: Party, client: Client, frame: dict[str, Any]) -> None:
+        """What came over a socket, asked for or not."""
+        shown, given = legible(plain(frame)), legible(client.given(frame))
+        _require_no_breakdown(shown)
+        if found := self._secrets_in(party, shown, given=given):
+            raise IsolationError(f"{client.caller} was sent {found}: {shown}")
+        if client.caller.tenant is not None and client.caller not in party.people:
+            data = (frame.get("payload") or {}).get("data") if frame["type"] == "next" else None
+            if data is not None or (frame["type"] == "pong" and "sequence" in frame.get("payload", {})):
+                raise IsolationError(f"a stranger was sent {plain(frame)}")
+
+    def stored(self, rows: Rows, control_rows: Rows, slugs: set[str]) -> None:
+        """What was done for these owners in the tables."""
+        if PLATFORM in slugs:
+            slugs = slugs | self._founded(rows)
+        if rows is not self.rows:
+            _require_unchanged(self.rows, rows, slugs)
+            self._require_places(rows)
+        if control_rows is not self.control_rows:
+            _require_unchanged(self.control_rows, control_rows, slugs)
+            self._require_control_places(self.control_rows, control_rows)
+        self.rows, self.control_rows = rows, control_rows
+        self._strange.clear()
 
     def _founded(self, rows: Rows) -> set[str]:
         """Tenants that have come to be."""
@@ -95,6 +118,7 @@ class Judge:
 
     def _require_no_secrets(self, party: Party, answer: Any, reply: Reply, given: str) -> None:
         shown = legible("\n".join([plain(answer), plain(reply.headers)]))
+        _require_no_breakdown(shown)
         if found := self._secrets_in(party, shown, given=legible(given)):
             raise IsolationError(f"{party.slug} was shown {found}: {shown}")
 
@@ -104,21 +128,32 @@ class Judge:
             if other is not party:
                 registered = () if party is self._stage.operator else (other.registered,)
                 found += [secret for secret in (*other.secrets, *registered) if secret in shown]
-                strange = uids_in(self.rows, other.slug) - uids_in(self.rows, party.slug)
-                found += [uid for uid in strange if len(uid) == 26 and uid in shown and uid not in given]
+                found += [uid for uid in self._strangers(party, other) if uid in shown]
         return [secret for secret in found if secret not in given]
+
+    def _strangers(self, party: Party, other: Party) -> set[str]:
+        """The other's uids that the party has not as well; its log has one, which every place in it has."""
+        known = self._strange.setdefault(party.slug, {})
+        if other.slug not in known:
+            theirs, ours = (
+                uids_in(self.rows, slug) | _epochs(self.control_rows, slug)
+                for slug in (other.slug, party.slug)
+            )
+            known[other.slug] = {uid for uid in theirs - ours if len(uid) == 26}
+        return known[other.slug]
 
     def _require_nothing(self, reply: Reply, answer: dict[str, Any]) -> None:
         """A valid token for a tenant whose member its subject is not."""
         codes = {error["extensions"]["code"] for error in answer.get("errors", [])}
-        if reply.status != 403 or codes != {"FORBIDDEN"} or "data" in answer:
+        if reply.status not in (403, OVER_A_SOCKET) or codes != {"FORBIDDEN"} or "data" in answer:
             raise IsolationError(f"a stranger was let in: {plain(answer)}")
 
     def _require_own_effect(self, caller: Caller, request: Request, result: dict[str, Any]) -> None:
         made = {node["id"] for node in objects(result) if "id" in node}
         key = request.arguments["input"].get("idempotencyKey")
         if key is not None and (caller, request.root, key) not in self._keys_used:
-            entity = next((each for each in result.values() if isinstance(each, dict)), {})
+            refused = "code" in result
+            entity = {} if refused else next((each for each in result.values() if isinstance(each, dict)), {})
             if result.get("code") == "IDEMPOTENCY_MISMATCH" or entity.get("id") in self._made[caller.tenant]:
                 raise IsolationError(f"{key} of {caller} was used by somebody else: {plain(result)}")
         if key is not None:
@@ -134,19 +169,76 @@ class Judge:
         self._placed = rows
 
     def _require_place(self, row: dict[str, Any], owner: str, uids: set[str]) -> None:
-        for name in (PARTITION, *INDEX_PARTITIONS):
-            if name in row and owner_of(row[name]["S"]) != owner:
-                raise IsolationError(f"a row of {owner} stands elsewhere by its {name}: {row}")
+        _require_one_owner(row, owner)
         if owner == PLATFORM:
             return
         if row["sk"]["S"] == "TENANT" and row["uid"]["S"] != owner:
             raise IsolationError(f"the tenant in {owner} is another: {row}")
         if strange := set(_references(row)) - uids:
             raise IsolationError(f"a row of {owner} names {strange}, which {owner} has not: {row}")
+        self._require_own_words(row, owner)
+
+    def _require_control_places(self, before: Rows, rows: Rows) -> None:
+        """Each row of the control table is its owner's and says nothing but what its owner may know."""
+        for key, row in rows.items():
+            if before.get(key) == row:
+                continue
+            owner = owner_of(key[0])
+            _require_one_owner(row, owner)
+            self._require_own_words(row, owner)
+            if owner == CONNECTIONS and not key[0].startswith("C#@") and not row.keys() <= OF_A_SOCKET:
+                raise IsolationError(f"a socket's row holds {row.keys() - OF_A_SOCKET}")
+            if strange := set(_logged_uids(row)) - uids_in(self.rows, owner) - {OPERATOR}:
+                raise IsolationError(f"the log of {owner} is of {strange}, which {owner} has not: {row}")
+
+    def _require_own_words(self, row: dict[str, Any], owner: str) -> None:
         text = plain(row)
         for party in self._stage.parties:
             if party.slug != owner and any(secret in text for secret in party.secrets):
                 raise IsolationError(f"a row of {owner} holds the words of {party.slug}: {row}")
+
+
+def _require_no_breakdown(shown: str) -> None:
+    """What is half another's breaks as a rule, and the answer that would show it is masked."""
+    if BREAKDOWN in shown:
+        raise IsolationError(f"something broke: {shown}")
+
+
+def _require_unchanged(before: Rows, rows: Rows, slugs: set[str]) -> None:
+    """What is of none of these owners; a socket is its tenant's, and of nobody's before one is known."""
+    for key in before.keys() | rows.keys():
+        old, new = before.get(key), rows.get(key)
+        if old == new:
+            continue
+        owner = owner_of(key[0])
+        if owner == CONNECTIONS:
+            owner = next(
+                (row["tenant"]["S"] for row in (old, new) if row and "S" in row.get("tenant", {})), ""
+            )
+        if owner and owner not in slugs:
+            raise IsolationError(f"{slugs} changed {key}: {old} -> {new}")
+
+
+def _require_one_owner(row: dict[str, Any], owner: str) -> None:
+    for name in PARTITIONS:
+        if name in row and owner_of(row[name]["S"]) != owner:
+            raise IsolationError(f"a row of {owner} stands elsewhere by its {name}: {row}")
+
+
+def _epochs(control_rows: Rows, slug: str) -> set[str]:
+    head = control_rows.get((f"T#{slug}#LOG", "HEAD"))
+    return {head["epoch"]["S"]} if head else set()
+
+
+def _logged_uids(row: dict[str, Any]) -> Iterator[str]:
+    """Of what changed and of who changed it, in a segment of the log or what leads to one."""
+    _, _, kind, *path = [*row[PARTITION]["S"].split("#"), ""]
+    if kind == "HISTORY":
+        yield path[1]
+    if kind == "LOG" and "texts" in row:
+        for text in row["texts"]["L"]:
+            parts = json.loads(text["S"])
+            yield from (uid for uid in (parts["uid"], parts["actor"]) if uid)
 
 
 def _references(row: dict[str, Any]) -> Iterator[str]:

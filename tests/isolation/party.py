@@ -49,6 +49,7 @@ class Party:
     people: list[Caller] = field(default_factory=list)
     ids: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     pages: list[ListPage] = field(default_factory=list)
+    cursors: list[str] = field(default_factory=list)
 
     @property
     def canary(self) -> str:
@@ -75,19 +76,26 @@ class Party:
         return [f"{self.canary}.{number}@same.example" for number in range(6)]
 
     def learn(self, root: str, arguments: dict[str, Any], answer: Any) -> None:
-        """Remember the ids of an answer, and how its list goes on."""
+        """Remember the ids and the places in the change log of an answer, and how its list goes on."""
         for node in objects(answer):
-            if isinstance(text := node.get("id"), str):
-                known = self.ids[kind_of(text)]
-                if text in known:
-                    known.remove(text)
-                known.append(text)
-                del known[:-REMEMBERED]
-        result = (answer or {}).get("result")
+            # A change has a number, and an id that is nothing's.
+            is_change = "sequence" in node and "eventCursor" not in node
+            if isinstance(text := node.get("id"), str) and not is_change:
+                _remember(self.ids[kind_of(text)], text)
+            if isinstance(place := node.get("cursor" if is_change else "eventCursor"), str):
+                _remember(self.cursors, place)
+        result = answer.get("result") if isinstance(answer, dict) else None
         if isinstance(result, dict) and result.get("pageInfo", {}).get("endCursor"):
             without = {name: value for name, value in arguments.items() if name != "after"}
             self.pages.append(ListPage(root, without, result["pageInfo"]["endCursor"]))
             del self.pages[:-REMEMBERED]
+
+
+def _remember(known: list[str], text: str) -> None:
+    if text in known:
+        known.remove(text)
+    known.append(text)
+    del known[:-REMEMBERED]
 
 
 def objects(value: Any) -> Iterator[dict[str, Any]]:

@@ -1,28 +1,40 @@
 """Which suite has found which planted bug, at which turn and how fast."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.isolation.party import IsolationError
 from tests.isolation.stage import Plant
 
-# Looks for a planted bug; the number is its turn.
-Suite = Callable[[Plant, int], None]
+
+@dataclass(frozen=True)
+class Suite:
+    """`look` looks for a planted bug in one turn, whose number it is given; there are so many `turns`."""
+
+    name: str
+    look: Callable[[Plant, int], None]
+    turns: int
 
 
 @dataclass
 class Search:
     """One suite's search for one mutant; `found` is what gave it away, at the last of its turns."""
 
+    suite: Suite
     turns: int = 0
     seconds: float = 0.0
     found: str | None = None
 
-    def take_turn(self, suite: Suite, plant: Plant) -> None:
+    def run(self, plant: Plant) -> None:
+        """Take turns until one finds the mutant, or all are taken."""
+        while self.turns < self.suite.turns and not self.found:
+            self.take_turn(plant)
+
+    def take_turn(self, plant: Plant) -> None:
         started = time.perf_counter()
         try:
-            suite(plant, self.turns)
+            self.suite.look(plant, self.turns)
         except IsolationError as error:
             self.found = str(error)
         except BaseExceptionGroup as several:
@@ -35,32 +47,32 @@ class Search:
         self.seconds += time.perf_counter() - started
 
     def __str__(self) -> str:
-        verdict = "found" if self.found else "-" if self.turns else "not asked"
-        return f"{verdict} in turn {self.turns}, {self.seconds:.1f} s" if self.found else verdict
+        verdict = "found" if self.found else "not found"
+        return f"{self.suite.name}: {verdict} in turn {self.turns}, {self.seconds:.1f} s"
 
 
 @dataclass
 class Proof:
-    """The searches for one mutant, by suite."""
+    """The searches for one mutant, in the order in which they were made."""
 
-    mutant: str
-    searches: Mapping[str, Search] = field(default_factory=dict)
+    searches: list[Search] = field(default_factory=list[Search])
 
     @property
     def succeeded(self) -> bool:
-        return any(search.found for search in self.searches.values())
+        return any(search.found for search in self.searches)
 
 
-PROOFS: list[Proof] = []
+# By mutant.
+PROOFS: dict[str, Proof] = {}
 
 
 def report() -> list[str]:
     """The table, a line for each mutant."""
     lines: list[str] = []
-    for proof in PROOFS:
-        evidence = next((s.found for s in proof.searches.values() if s.found), "NOT FOUND")
-        found = "".join(f"{name}: {search!s:<26}" for name, search in proof.searches.items())
-        lines.append(f"{proof.mutant:<36}{found}{evidence.splitlines()[0][:60]}")
+    for mutant, proof in PROOFS.items():
+        evidence = next((search.found for search in proof.searches if search.found), "NOT FOUND")
+        searches = "  ".join(f"{search!s:<50}" for search in proof.searches)
+        lines.append(f"{mutant:<39}{searches}  {evidence.splitlines()[0][:60]}")
     return lines
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 
@@ -15,32 +16,53 @@ TENANT_HEADERS = ("x-tenant-id", "x-tenant", "tenant", "x-forwarded-tenant", "x-
 @dataclass(frozen=True)
 class Request:
     """`foreign` maps each thing of another tenant in the arguments to one that never was; `claimed` is the
-    tenant that headers, variables, extensions and the URL name.
+    tenant that headers, variables, extensions and the URL name. `method` is POST, GET (all of
+    a query in its URL) or SOCKET.
     """
 
     root: str
     arguments: dict[str, Any]
     foreign: Mapping[str, str] = field(default_factory=dict)
     claimed: str | None = None
+    method: str = "POST"
 
     @property
-    def is_query(self) -> bool:
-        return roots()[self.root][0] == "query"
+    def is_subscription(self) -> bool:
+        return roots()[self.root][0] == "subscription"
+
+    @property
+    def claims(self) -> dict[str, str]:
+        """Members of a message that name the tenant."""
+        return {"tenant": self.claimed, "tenantId": self.claimed} if self.claimed else {}
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """Of a message that asks for it over a socket."""
+        return {"query": document(self.root), "operationName": self.root, **self._said}
 
     @property
     def path(self) -> str:
-        return f"/graphql?tenant={self.claimed}" if self.claimed else "/graphql"
+        parameters = {"tenant": self.claimed} if self.claimed else {}
+        if self.method == "GET":
+            # JSON or text, as each parameter is meant to come.
+            said = {name: orjson.dumps(value) for name, value in self._said.items() if value}
+            parameters |= said | {"query": document(self.root), "operationName": self.root}
+        return f"/graphql?{urlencode(parameters)}" if parameters else "/graphql"
 
     @property
     def headers(self) -> dict[str, str]:
         hostile = dict.fromkeys(TENANT_HEADERS, self.claimed) if self.claimed else {}
-        return {"content-type": "application/json", **{name: slug for name, slug in hostile.items() if slug}}
+        typed = {"content-type": "application/json"} if self.method == "POST" else {}
+        return {**typed, **{name: slug for name, slug in hostile.items() if slug}}
 
     @property
     def body(self) -> bytes:
-        claims = {"tenant": self.claimed, "tenantId": self.claimed} if self.claimed else {}
-        variables = {**claims, **self.arguments}
-        return orjson.dumps({"query": document(self.root), "variables": variables, "extensions": claims})
+        return orjson.dumps({"query": document(self.root), **self._said}) if self.method == "POST" else b""
+
+    @property
+    def _said(self) -> dict[str, dict[str, Any]]:
+        """What comes with the document."""
+        return {"variables": {**self.claims, **self.arguments}, "extensions": self.claims}
 
     def with_stand_ins(self) -> "Request":
         """The same request for things that never were."""

@@ -1,6 +1,6 @@
 """Nothing a neighbour does changes a byte of what a tenant is answered.
 
-ISOLATION_TRACES: how many traces, 60 by default, each of 14 requests sent twice. A trace follows from its
+ISOLATION_TRACES: how many traces, 30 by default, each of 14 requests sent twice. A trace follows from its
 number alone.
 """
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.isolation.interference import compare
 
-TRACES = int(os.environ.get("ISOLATION_TRACES", "60"))
+TRACES = int(os.environ.get("ISOLATION_TRACES", "30"))
 
 
 @pytest.mark.parametrize("number", range(TRACES))

@@ -17,7 +17,7 @@ from graphql import (
     visit,
 )
 
-from tests.isolation.arguments import Drawing, UnknownArgumentError
+from tests.isolation.arguments import SUBSCRIPTIONS, Drawing, UnknownArgumentError
 from tests.isolation.documents import document, roots, schema
 from tests.isolation.party import Party, repeatable
 
@@ -85,5 +85,7 @@ def test_an_argument_nobody_has_thought_of_is_told(monkeypatch: pytest.MonkeyPat
         drawing.request("project")
 
 
-def test_every_answer_comes_over_http():
-    assert schema().subscription_type is None, "subscriptions need a suite that opens sockets"
+def test_everything_that_tells_of_changes_is_listened_to():
+    subscriptions = schema().subscription_type
+    assert subscriptions is not None
+    assert {*SUBSCRIPTIONS} == subscriptions.fields.keys()

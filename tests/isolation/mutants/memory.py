@@ -84,6 +84,21 @@ def answers_kept_by_request_id(patch: Patch) -> None:
     patch.setattr(GraphQLView, "_execute", execute)
 
 
+def answers_kept_by_their_url(patch: Patch) -> None:
+    """What comes by GET is cached as if it were everybody's."""
+    answers: dict[str, Any] = {}
+    original = GraphQLView._respond
+
+    async def respond(self: Any, request: Any) -> Any:
+        if request.method != "GET":
+            return await original(self, request)
+        if str(request.url) not in answers:
+            answers[str(request.url)] = await original(self, request)
+        return answers[str(request.url)]
+
+    patch.setattr(GraphQLView, "_respond", respond)
+
+
 def memberships_kept_by_subject(patch: Patch) -> None:
     original = Memberships._membership
 
@@ -146,6 +161,7 @@ MUTANTS = (
     items_kept_for_the_process,
     answers_kept_by_their_question,
     answers_kept_by_request_id,
+    answers_kept_by_their_url,
     memberships_kept_by_subject,
     variables_kept_with_the_document,
     idempotency_without_the_tenant,
