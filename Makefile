@@ -47,7 +47,7 @@ else
 endif
 	$(BIN)/lint-imports --no-logo
 
-# CPU is measured apart, where no tracer slows it down; pytest ends with 5 when nothing was selected.
+# What measures or takes much CPU runs apart, where no tracer slows it down; pytest ends with 5 when nothing was selected.
 suite: $(READY) $(MINISTACK) $(NODE_TESTS) ide
 ifndef NPM
 	@echo '** node and npm are not installed: the tests that need them are skipped.'

@@ -35,6 +35,8 @@ class Limits:
         1900 of them.
     max_directives, max_directives_per_location: of the document as written.
     max_cost, max_nodes, max_queries: see `metering.cost`.
+    max_event_cost, max_event_queries: the same two for a subscription, which is executed for every event and
+        every group of subscribers, in a time that all of a tenant's subscribers share.
     max_value_depth: lists and objects inside one another, in the variables and in literals.
     max_object_members: of one object in the variables or in a literal. Who refuses one quotes all of them.
     max_variable_values: values in the variables, every list item and object member counted. Extensions are
@@ -60,6 +62,8 @@ class Limits:
     max_cost: int = 5000
     max_nodes: int = 10_000
     max_queries: int = 25
+    max_event_cost: int = 200
+    max_event_queries: int = 2
     max_value_depth: int = 10
     max_object_members: int = 32
     max_variable_values: int = 5000

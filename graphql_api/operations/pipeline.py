@@ -86,6 +86,9 @@ class Operations:
     def __init__(self, schema: strawberry.Schema, limits: Limits, profile: Profile) -> None:
         is_public = profile is Profile.DEVELOPMENT
         self.limits = limits
+        self._event_limits = replace(
+            limits, max_cost=limits.max_event_cost, max_queries=limits.max_event_queries
+        )
         self._documents = Documents(graphql_schema(schema), limits, is_public=is_public)
         self._executor = Executor(schema, max_errors=limits.max_errors, hide_suggestions=not is_public)
 
@@ -100,7 +103,9 @@ class Operations:
             name = document.choose(request.operation_name)
             operation = document.profiles[name].operation
             _require_allowed(operation, allowed)
-            cost = price(document.profiles[name], request.variables, self.limits)
+            is_event = operation is OperationType.SUBSCRIPTION
+            limits = self._event_limits if is_event else self.limits
+            cost = price(document.profiles[name], request.variables, limits)
             with log_fields(operation=clip(name, 64) if name else None):
                 result = await self._executed(document, name, request, context, cost)
             return replace(result, operation=operation)
@@ -113,13 +118,12 @@ class Operations:
 
     def without_resumption(self, request: OperationRequest, identity: Identity | None) -> OperationRequest:
         """What all who listen to the same ask, wherever each of them resumes: the variable that says so is
-        empty. For requests that were executed.
+        empty, and extensions, which no event has, are left out. For requests that were executed.
         """
         document = self._documents.prepare(request.query, identity)
         name = document.resumption_variable(document.choose(request.operation_name))
-        if name is None or name not in request.variables:
-            return request
-        return replace(request, variables={**request.variables, name: ""})
+        variables = {**request.variables, name: ""} if name in request.variables else request.variables
+        return replace(request, variables=variables, extensions={})
 
     async def _executed(
         self,

@@ -13,6 +13,9 @@ from graphql_api.realtime.sockets import Sockets
 from graphql_api.realtime.subscriptions import Subscription, Subscriptions
 from graphql_api.store.keys import tenant_family
 
+# For all that a client is sent at once. One that is slower comes back, and is sent the rest by itself.
+CLIENT_SECONDS = 6.0
+
 _log = logging.getLogger(__name__)
 
 
@@ -29,9 +32,10 @@ class Connections:
 
         False where the client is gone, or could not be reached and was disconnected: then it is forgotten.
         """
+        deadline = min(self._deadline, Deadline.after(CLIENT_SECONDS), key=lambda one: one.at)
         try:
             for frame in frames:
-                await self._services.gateway.post(connection_id, frame, self._deadline)
+                await self._services.gateway.post(connection_id, frame, deadline)
         except GoneError:
             await self.forget(connection_id)
             return False
@@ -82,6 +86,8 @@ class Connections:
         """Close a connection and forget it; if it cannot be closed now, its client's next word does it."""
         try:
             await self._services.gateway.disconnect(connection_id, self._deadline)
+        except GoneError:
+            pass
         except UndeliverableError:
             _log.warning("A connection could not be closed.", exc_info=True)
         await self.forget(connection_id)

@@ -156,4 +156,4 @@ def _stub(event: Event) -> bytes:
         version=change.version,
         limit=MAX_FRAME_BYTES,
     )
-    return encode({"errors": [describe(Failure(error), change.request_id or "")], "data": None})
+    return encode({"errors": [describe(Failure(error), change.id)], "data": None})

@@ -14,6 +14,7 @@ from graphql_api.store.table import Table
 from graphql_api.store.writes import ANYTHING, Delete, Put
 
 SIGN_IN = timedelta(seconds=30)
+STRANGER = timedelta(minutes=5)  # Nobody counts the sockets of those who sign in as nobody.
 # What was not swept for longer has been taken away by TTL.
 _KEPT = timedelta(hours=3)
 _MAX_IN_A_MINUTE = 1_000_000
@@ -26,7 +27,7 @@ def due_at(socket: Socket) -> datetime:
     if socket.state is not SocketState.READY:
         return socket.opened_at + SIGN_IN
     if socket.token_expires_at is None:
-        return socket.expires_at
+        return socket.opened_at + STRANGER
     return min(socket.expires_at, datetime.fromtimestamp(socket.token_expires_at, UTC))
 
 

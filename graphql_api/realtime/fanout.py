@@ -8,7 +8,7 @@ that registers later replays it from the log itself.
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphql_api.auth.identity import Identity, Role
@@ -29,17 +29,27 @@ from graphql_api.store.keys import tenant_family
 from graphql_api.store.repository import together
 
 MAX_POSTS = 50  # at once
+MAX_WAITING_BYTES = 8 * 1024 * 1024  # of payloads that are not sent yet
 STEP_SEGMENTS = 2  # pushed between two signs of life of whoever holds the place
 _PAUSE = 0.1  # seconds between two looks at another pusher's progress
 
 
 @dataclass(slots=True)
 class _Frames:
-    """What one connection is sent for its subscriptions, in order; `ended` are those that may not go on."""
+    """What one connection is sent for its subscriptions, in order; `ended` are those that may not go on.
 
-    frames: list[bytes] = field(default_factory=list[bytes])
+    Payloads are shared by all who are sent them, and become frames only when they are sent.
+    """
+
+    payloads: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
+    farewells: list[bytes] = field(default_factory=list[bytes])
     subscriptions: list[Subscription] = field(default_factory=list[Subscription])
     ended: list[Subscription] = field(default_factory=list[Subscription])
+
+    def __iter__(self) -> Iterator[bytes]:
+        for operation_id, payload in self.payloads:
+            yield next_frame(operation_id, payload)
+        yield from self.farewells
 
 
 class Fanout:
@@ -91,26 +101,29 @@ class Fanout:
             for entry in entries:
                 for topic in entry.change.topics:
                     await round_.add(entry, topic, listening[topic])
+                if round_.size > MAX_WAITING_BYTES:
+                    await self._send(round_)
+            await self._send(round_)
         finally:
             await round_.close()
-        await self._send(round_.frames)
         # Whoever was catching these up has failed; coming back, they resume.
         await together(map(self._connections.drop, round_.stuck))
 
-    async def _send(self, frames: dict[str, _Frames]) -> None:
+    async def _send(self, round_: "_Round") -> None:
         """Frames of one connection one after another, connections side by side."""
         room = asyncio.Semaphore(MAX_POSTS)
 
         async def send(connection_id: str, what: _Frames) -> None:
             async with room:
-                if await self._connections.send(connection_id, what.frames):
+                if await self._connections.send(connection_id, what):
                     await self._connections.end(connection_id, what.ended)
                     return
+                round_.gone.add(connection_id)
                 # Also where nothing else is left of the connection.
                 for subscription in what.subscriptions:
                     await self._subscriptions.remove(subscription)
 
-        await together(send(connection_id, what) for connection_id, what in frames.items())
+        await together(send(connection_id, what) for connection_id, what in round_.taken().items())
 
     async def _pause(self) -> None:
         delay = random.uniform(_PAUSE / 2, _PAUSE)  # noqa: S311 - jitter, not a secret
@@ -128,21 +141,26 @@ class _Round:
         tenant: str,
         deadline: Deadline,
     ) -> None:
-        self.frames: dict[str, _Frames] = defaultdict(_Frames)
+        self.size = 0
         self.stuck: set[str] = set()
+        self.gone: set[str] = set()
+        self._frames: dict[str, _Frames] = defaultdict(_Frames)
         self._services = services
         self._subscriptions = subscriptions
         self._tenant = tenant
         self._delivery = Delivery(services.sources, services.operations, tenant, deadline)
         self._ended: set[tuple[str, str]] = set()
-        self._live: set[tuple[str, str]] = set()
+        # Of those that were catching up: whether they have gone live. One look is enough, for whoever catches
+        # them up reads the whole round from the log.
+        self._live: dict[tuple[str, str], bool] = {}
         self._standings: dict[tuple[str, Role], Identity | ApiError] = {}
 
     async def add(self, entry: LogEntry, topic: Topic, listening: Iterable[Subscription]) -> None:
         """What all who listen to the topic are sent for the entry."""
         # A pusher that was overtaken can come with what a subscriber had seen before it resumed.
         waiting = [one for one in listening if one.after < entry.sequence]
-        live = [one for one in waiting if await self._hears(one)]
+        await together(self._look_at(one) for one in waiting if not one.is_live)
+        live = [one for one in waiting if self._hears(one)]
         await self._meet(live)
         groups: dict[tuple[str, str], list[tuple[Subscription, Identity]]] = defaultdict(list)
         for subscription in live:
@@ -155,24 +173,30 @@ class _Round:
         for (group, _), members in groups.items():
             await self._add_group(entry, topic, requests.get(group), members)
 
+    def taken(self) -> Mapping[str, _Frames]:
+        """What there is to send, by connection; after that there is nothing until more is added."""
+        frames, self._frames, self.size = self._frames, defaultdict(_Frames), 0
+        return frames
+
     async def close(self) -> None:
         """End what still reads."""
         await self._delivery.close()
 
-    async def _hears(self, subscription: Subscription) -> bool:
-        """Whether it is sent what happens now; one that is being caught up is told to look once more."""
-        place = (subscription.connection_id, subscription.operation_id)
-        if place in self._ended:
-            return False
-        if subscription.is_live or place in self._live:
-            return True
+    async def _look_at(self, subscription: Subscription) -> None:
+        """Tell who is catching it up to look once more, or learn that it has gone live."""
+        if _place(subscription) in self._live or subscription.connection_id in self.stuck:
+            return
         if subscription.is_stuck(self._services.sources.now()):
             self.stuck.add(subscription.connection_id)
-            return False
+            return
         standing = await self._subscriptions.pass_over(subscription)
-        if standing is Standing.LIVE:
-            self._live.add(place)
-        return standing is Standing.LIVE
+        self._live[_place(subscription)] = standing is Standing.LIVE
+
+    def _hears(self, subscription: Subscription) -> bool:
+        """Whether it is sent what happens now."""
+        if _place(subscription) in self._ended or subscription.connection_id in self.gone:
+            return False
+        return subscription.is_live or self._live.get(_place(subscription), False)
 
     async def _meet(self, subscriptions: Iterable[Subscription]) -> None:
         """Learn who the subscribers are today, each person once."""
@@ -204,6 +228,7 @@ class _Round:
                 self._refuse(subscription, entry, InternalError())
             return
         answer = await self._answer(entry, topic, request, members[0][1])
+        self.size += len(answer.payload or b"")
         for subscription, identity in members:
             if answer.is_personal:
                 answer = await self._answer(entry, topic, request, identity)
@@ -216,7 +241,8 @@ class _Round:
 
     def _give(self, subscription: Subscription, answer: Answer) -> None:
         if answer.payload is not None:
-            self._add(subscription, next_frame(subscription.operation_id, answer.payload))
+            frames = self._of(subscription)
+            frames.payloads.append((subscription.operation_id, answer.payload))
         if answer.refusal is not None:
             self._end(subscription, list(answer.refusal.errors))
 
@@ -224,11 +250,16 @@ class _Round:
         self._end(subscription, [describe(Failure(error), entry.change.id)])
 
     def _end(self, subscription: Subscription, errors: list[ErrorEntry]) -> None:
-        self._ended.add((subscription.connection_id, subscription.operation_id))
-        self._add(subscription, error_frame(subscription.operation_id, errors))
-        self.frames[subscription.connection_id].ended.append(subscription)
+        self._ended.add(_place(subscription))
+        frames = self._of(subscription)
+        frames.farewells.append(error_frame(subscription.operation_id, errors))
+        frames.ended.append(subscription)
 
-    def _add(self, subscription: Subscription, frame: bytes) -> None:
-        frames = self.frames[subscription.connection_id]
-        frames.frames.append(frame)
+    def _of(self, subscription: Subscription) -> _Frames:
+        frames = self._frames[subscription.connection_id]
         frames.subscriptions.append(subscription)
+        return frames
+
+
+def _place(subscription: Subscription) -> tuple[str, str]:
+    return subscription.connection_id, subscription.operation_id

@@ -48,7 +48,7 @@ class Gateway(Protocol):
         ...
 
     async def disconnect(self, connection_id: str, deadline: Deadline) -> None:
-        """Close the socket, if it is still open. Raises UndeliverableError."""
+        """Close the socket. Raises GoneError or UndeliverableError."""
         ...
 
 
@@ -81,10 +81,7 @@ class ApiGateway:
 
     async def disconnect(self, connection_id: str, deadline: Deadline) -> None:
         """Close the socket: the client sees close code 1000, the only one that API Gateway sends."""
-        try:
-            await self._call(self._opened.delete_connection, deadline, ConnectionId=connection_id)
-        except GoneError:
-            return
+        await self._call(self._opened.delete_connection, deadline, ConnectionId=connection_id)
 
     @property
     def _opened(self) -> "ApiGatewayManagementApiClient":

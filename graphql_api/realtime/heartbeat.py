@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from graphql_api.auth.tokens import INVALID_TOKEN, Claims
 from graphql_api.changes.cursor import EventCursor
 from graphql_api.deadline import Deadline
-from graphql_api.errors import UnauthenticatedError
+from graphql_api.errors import DeadlineExceededError, UnauthenticatedError
 from graphql_api.realtime.connections import Connections
 from graphql_api.realtime.fanout import Fanout
 from graphql_api.realtime.messages import Payload
@@ -13,6 +13,10 @@ from graphql_api.realtime.services import RealtimeServices
 from graphql_api.realtime.socket import Socket
 from graphql_api.realtime.subscriptions import Subscription
 from graphql_api.store.keys import tenant_family
+
+PATIENCE_SECONDS = (
+    12.0  # More than another pusher's hold, so that a ping takes over from one that has failed.
+)
 
 
 class Heartbeat:
@@ -50,9 +54,15 @@ class Heartbeat:
         return socket.token_expires_at is not None and socket.token_expires_at <= now
 
     async def position(self, tenant: str) -> Payload:
-        """Where the tenant's log stands; what was logged and not pushed is pushed first."""
+        """Where the tenant's log stands; what was logged and not pushed is pushed first. Nothing where that
+        takes long: others are at it.
+        """
         family = tenant_family(tenant)
         head = await self._services.sources.change_log(family, self._deadline).head()
-        await Fanout(self._services, tenant, self._deadline).push(head.sequence)
+        patience = min(self._deadline, Deadline.after(PATIENCE_SECONDS), key=lambda one: one.at)
+        try:
+            await Fanout(self._services, tenant, patience).push(head.sequence)
+        except DeadlineExceededError:
+            return {}
         cursor = EventCursor(head.epoch, head.sequence).seal(self._services.sources.seals, family)
         return {"eventCursor": cursor, "sequence": head.sequence}

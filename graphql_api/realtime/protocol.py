@@ -119,7 +119,7 @@ class Protocol:
             _log.warning("A connection that was closed could not be forgotten yet.", exc_info=True)
 
     async def _part_with(self, connection_id: str, frames: Sequence[bytes]) -> bool:
-        """Whether the client was sent the frames and its connection closed."""
+        """Whether the client was sent the frames and its connection closed, for sure."""
         gateway, deadline = self._services.gateway, Deadline.after(FAREWELL_SECONDS / 2)
         try:
             for frame in frames:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from graphql_api.auth.identity import Identity
+from graphql_api.auth.tokens import EXPIRED_TOKEN, Claims
 from graphql_api.changes.cursor import EventCursor
 from graphql_api.changes.log import ChangeLog, LogEntry
 from graphql_api.deadline import Deadline
-from graphql_api.errors import CursorExpiredError
+from graphql_api.errors import CursorExpiredError, UnauthenticatedError
 from graphql_api.operations import OperationRequest
 from graphql_api.realtime.connections import Connections
 from graphql_api.realtime.delivery import Delivery
@@ -43,20 +44,20 @@ class Replay:
         self,
         services: RealtimeServices,
         connections: Connections,
-        identity: Identity,
+        claims: Claims,
         subscription: Subscription,
         deadline: Deadline,
     ) -> None:
-        assert identity.tenant is not None, "only a tenant's people subscribe"
-        family = tenant_family(identity.tenant)
+        assert claims.tenant is not None, "only a tenant's people subscribe"
+        family = tenant_family(claims.tenant)
         self._services = services
         self._connections = connections
-        self._identity = identity
+        self._claims = claims
         self._subscription = subscription
         self._deadline = deadline
-        self._tenant = identity.tenant
+        self._tenant = claims.tenant
         self._log = services.sources.change_log(family, deadline)
-        self._subscriptions = connections.subscriptions(identity.tenant)
+        self._subscriptions = connections.subscriptions(claims.tenant)
 
     async def run(self, cursor: EventCursor, head: int, request: OperationRequest) -> None:
         """Send what was missed, up to `head` at least, then go live. A client that cannot be sent all now is
@@ -97,7 +98,7 @@ class Replay:
                 if self._deadline.remaining() < MARGIN_SECONDS:
                     await self._connections.drop(connection_id)
                     return False
-                answer = await delivery.answer(entry, topic, request, self._identity)
+                answer = await delivery.answer(entry, topic, request, await self._identity())
                 if answer.refusal is not None:
                     frame = error_frame(operation_id, list(answer.refusal.errors))
                     if await self._connections.send(connection_id, [frame]):
@@ -109,3 +110,9 @@ class Replay:
         finally:
             await delivery.close()
         return True
+
+    async def _identity(self) -> Identity:
+        """Who it is by now. Raises UnauthenticatedError or ForbiddenError where it may not go on."""
+        if self._claims.expires_at <= self._services.sources.now().timestamp():
+            raise UnauthenticatedError(EXPIRED_TOKEN)
+        return await self._services.memberships.identify(self._claims)

@@ -10,7 +10,13 @@ from graphql_api.auth.tokens import EXPIRED_TOKEN
 from graphql_api.changes.event import Event
 from graphql_api.context import RequestContext
 from graphql_api.deadline import Deadline
-from graphql_api.errors import ApiError, CursorExpiredError, PayloadTooLargeError, UnauthenticatedError
+from graphql_api.errors import (
+    ApiError,
+    CursorExpiredError,
+    ForbiddenError,
+    PayloadTooLargeError,
+    UnauthenticatedError,
+)
 from graphql_api.operations import Failure, OperationRequest, OperationResult, describe
 from graphql_api.operations.encoding import encode, encode_within
 from graphql_api.realtime.connections import Connections
@@ -129,7 +135,7 @@ class Subscribing:
         await self._connections.sockets.hold(socket, held, subscriptions.registration(subscription))
         await self._keep_renewed(socket, held)
         if cursor is not None:
-            replay = Replay(self._services, self._connections, identity, subscription, self._deadline)
+            replay = Replay(self._services, self._connections, claims, subscription, self._deadline)
             await self._catch_up(socket, operation_id, replay.run(cursor, head, shared))
 
     async def _keep_renewed(self, socket: Socket, held: Held) -> None:
@@ -142,7 +148,7 @@ class Subscribing:
     async def _catch_up(self, socket: Socket, operation_id: str, replay: Awaitable[None]) -> None:
         try:
             await replay
-        except CursorExpiredError:
+        except (CursorExpiredError, ForbiddenError, UnauthenticatedError):
             await self._connections.release(socket, operation_id)
             raise
         except ApiError:

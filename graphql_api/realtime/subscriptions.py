@@ -27,8 +27,8 @@ from graphql_api.store.table import MAX_BATCH_KEYS, Table
 from graphql_api.store.writes import ANYTHING, PRESENT, Condition, Delete, Put, Update, Write
 
 MAX_ROWS = 1_000_000  # of one topic: all of them
-MAX_VARIABLES = 4096  # characters of a subscription's variables as JSON
-MAX_REMEMBERED = 5_000  # groups, by a process
+MAX_GROUP_BYTES = 24 * 1024  # of a subscription's document and variables as JSON
+MAX_REMEMBERED = 2_000  # groups, by a process
 _GROUP_LIFETIME = timedelta(
     hours=5
 )  # Written anew by who joins it half of that later; sockets live two hours.
@@ -120,10 +120,11 @@ class Subscriptions:
     async def write_group(self, request: OperationRequest, now: datetime) -> str:
         """Make sure that the group of this request is known for as long as a socket lives; its name.
 
-        Raises PayloadTooLargeError: variables are kept, and executed with for every event.
+        Raises PayloadTooLargeError: what is asked is kept, and executed for every event.
         """
-        if len(json.dumps(request.variables)) > MAX_VARIABLES:
-            raise PayloadTooLargeError("A subscription's variables are over 4 KB.", limit=MAX_VARIABLES)
+        if len(_to_text(request).encode()) > MAX_GROUP_BYTES:
+            message = "A subscription's document and variables are too large to be kept."
+            raise PayloadTooLargeError(message, limit=MAX_GROUP_BYTES)
         group = group_of(request)
         known = self._groups.find(self._family, group)
         if known is None or known[1] < now - _GROUP_LIFETIME / 2:
@@ -237,15 +238,10 @@ _UP_TO_DATE = Condition(
 
 
 def _to_text(request: OperationRequest) -> str:
-    parts: Sequence[object] = (
-        request.query,
-        request.operation_name,
-        request.variables,
-        request.extensions,
-    )
-    return json.dumps(parts, separators=(",", ":"), sort_keys=True)
+    parts: Sequence[object] = (request.query, request.operation_name, request.variables)
+    return json.dumps(parts, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
 
 
 def _from_text(text: str) -> OperationRequest:
-    query, operation_name, variables, extensions = json.loads(text)
-    return OperationRequest(query, operation_name, variables, extensions)
+    query, operation_name, variables = json.loads(text)
+    return OperationRequest(query, operation_name, variables)

@@ -65,11 +65,12 @@ async def test_a_frame_is_posted_as_it_is_to_its_connection(api: Api, client: Ap
     ]
 
 
-async def test_who_is_gone_is_said_to_be_gone_and_closing_them_succeeds(api: Api, client: ApiGateway):
+async def test_who_is_gone_is_said_to_be_gone(api: Api, client: ApiGateway):
     api.statuses = [410, 410]
     with pytest.raises(GoneError):
         await client.post(ID, b"{}", Deadline.after(5))
-    await client.disconnect(ID, Deadline.after(5))
+    with pytest.raises(GoneError):
+        await client.disconnect(ID, Deadline.after(5))
     assert len(api.requests) == 2
 
 

@@ -38,6 +38,7 @@ FAULTS: dict[str, tuple[str, Plan]] = {
 }
 
 
+@pytest.mark.cpu
 def test_no_schedule_breaks_a_promise():
     seen, told, sessions, repetitions = Counter[str](), 0, 0, 0
     for number in numbers():
