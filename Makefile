@@ -13,7 +13,8 @@ READY := $(VENV)/.locked-$(VERSION)
 MINISTACK := .venv-ministack/.locked
 NPM := $(shell command -v npm)
 NODE := $(shell command -v node)
-NODE_TESTS := $(if $(NPM),$(patsubst %/package-lock.json,%/node_modules/.locked,$(wildcard tests/node/package-lock.json tests/*/node/package-lock.json)))
+NODE_TESTS := $(if $(NPM),$(patsubst %/package-lock.json,%/node_modules/.locked,$(wildcard \
+  tests/node/package-lock.json tests/*/node/package-lock.json bench/node/package-lock.json)))
 # Vite asks for node 20.19; an older one still runs the other node-based tests.
 IDE := $(if $(NPM),$(shell node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
   if (a > 20 || (a === 20 && b >= 19)) console.log("graphql_api/static/ide/index.html")'))

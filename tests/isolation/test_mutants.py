@@ -26,6 +26,8 @@ from tests.isolation.stage import Plant, Stage
 from tests.isolation.trial import Trial
 from tests.isolation.walk import compare_lap, walk
 
+pytestmark = pytest.mark.cpu
+
 EACH_FOR_ITSELF = os.environ.get("ISOLATION_MUTANTS") == "all"
 CHANCES = ("canaries by chance", "interference by chance")
 TURNS = 20
