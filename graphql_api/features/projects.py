@@ -14,7 +14,7 @@ from graphql_api.auth.permissions import at_least
 from graphql_api.context import Info
 from graphql_api.errors import ConflictError
 from graphql_api.feature import Feature, once
-from graphql_api.features.changes import ChangeEvent
+from graphql_api.features.changes import ChangeEvent, listened_to
 from graphql_api.features.users import User
 from graphql_api.relay import READS_A_LIST, Connection, Node, connection, page_size, uid_of
 from graphql_api.results import Problem
@@ -227,9 +227,7 @@ class ProjectSubscription:
     ) -> AsyncGenerator[ProjectChange]:
         topic = ALL_PROJECTS
         if project_id is not None:
-            topic = project_topic(
-                (await info.context.repository.known(Project, uid_of(Project, project_id))).uid
-            )
+            topic = project_topic(await listened_to(info, Project, project_id, may_be_deleted=True))
         async for event in info.context.listen(topic, after):
             yield ProjectChange(event=event)
 

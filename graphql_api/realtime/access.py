@@ -33,10 +33,12 @@ class Access:
             return
         census = self._connections.sockets.census(tenant)
         owners = await census.everybody() if subject is None else [await census.of(subject)]
-        kept_out = [
-            owner for owner in owners if owner.sockets and not await self._is_in(tenant, owner.subject)
-        ]
-        await self._dismiss([own.id for owner in kept_out for own in owner.sockets], change)
+        present = [owner for owner in owners if owner.sockets]
+        for start in range(0, len(present), MAX_AT_ONCE):
+            chunk = present[start : start + MAX_AT_ONCE]
+            are_in = await together(self._is_in(tenant, owner.subject) for owner in chunk)
+            kept_out = [owner for owner, is_still in zip(chunk, are_in, strict=True) if not is_still]
+            await self._dismiss([own.id for owner in kept_out for own in owner.sockets], change)
 
     async def _is_in(self, tenant: str, subject: str) -> bool:
         try:

@@ -14,9 +14,8 @@ from graphql_api.realtime.socket import Socket
 from graphql_api.realtime.subscriptions import Subscription
 from graphql_api.store.keys import tenant_family
 
-PATIENCE_SECONDS = (
-    12.0  # More than another pusher's hold, so that a ping takes over from one that has failed.
-)
+# More than another pusher's hold, so that a ping takes over from one that has failed; clients wait ten.
+PATIENCE_SECONDS = 9.5
 
 
 class Heartbeat:

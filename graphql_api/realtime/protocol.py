@@ -230,7 +230,7 @@ class Protocol:
             await asyncio.sleep(_LOOK_SECONDS)
             waited += _LOOK_SECONDS
             found = await self._connections.sockets.find(socket.connection_id)
-            if found is None:
+            if found is None or found.state is SocketState.ENDED:
                 raise EndedBeforeError
             socket = found
         if socket.refusal is not None:
