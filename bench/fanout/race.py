@@ -31,7 +31,7 @@ THOROUGH = (
     Scenario("ask the same", same, (1, 10, 100, 1000)),
     Scenario("distinct variables", other_variables, (1000,)),
     # More than a process remembers of one tenant's documents, so each is parsed anew for each event.
-    Scenario("distinct documents", other_document, (100,)),
+    Scenario("distinct documents", other_document, (100, 1000)),
 )
 QUICK = (Scenario("ask the same", same, (1, 4)), Scenario("distinct variables", other_variables, (4,)))
 
