@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8000
 TESTS ?= tests
+ARCHITECTURE ?= arm64
 
 BIN = $(VENV)/bin
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2] if sys.version_info >= (3, 11) else "")' 2>/dev/null)
@@ -19,7 +20,7 @@ NODE_TESTS := $(if $(NPM),$(patsubst %/package-lock.json,%/node_modules/.locked,
 IDE := $(if $(NPM),$(shell node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
   if (a > 20 || (a === 20 && b >= 19)) console.log("graphql_api/static/ide/index.html")'))
 
-.PHONY: help serve test lint suite lock bench ide clean python
+.PHONY: help serve test lint suite lock bench package ide clean python
 .DEFAULT_GOAL := help
 
 help:
@@ -27,7 +28,8 @@ help:
 	@echo 'make test    everything that must hold: lint, types, imports, tests   (PYTHON=..., VENV=...)'
 	@echo 'make lint    formatting, lint, types and import contracts alone'
 	@echo 'make suite   the tests alone   (TESTS=tests/store)'
-	@echo 'make bench   CPU per request and DynamoDB calls per operation'
+	@echo 'make bench   CPU per request, event and cold start; DynamoDB calls per operation'
+	@echo 'make package build/lambda.zip for Lambda (ARCHITECTURE=x86_64; needs python3.13)'
 	@echo 'make ide     build GraphiQL (needs node)'
 	@echo 'make lock    pin and hash every dependency again (needs uv; UV_FLAGS=--upgrade)'
 	@echo 'make clean   remove everything that is built; demo data stays'
@@ -64,6 +66,9 @@ endif
 bench: $(READY) $(MINISTACK) $(if $(NPM),bench/node/node_modules/.locked)
 	@$(BIN)/python -m bench
 
+package: $(READY)
+	@$(BIN)/python -m infra.package --architecture $(ARCHITECTURE) --output build/lambda.zip
+
 ide: $(if $(wildcard ide/package-lock.json),$(IDE))
 ifdef IDE
 	@:
@@ -84,7 +89,7 @@ LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-ind
 clean:
 	rm -rf .venv .venv-3.13 .venv-ministack build dist graphql_api/static .coverage .hypothesis
 	rm -rf .pytest_cache .ruff_cache .import_linter_cache ide/node_modules tests/node/node_modules tests/*/node/node_modules bench/node/node_modules
-	find bench graphql_api tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find bench graphql_api infra tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 python:
 	@test -n '$(VERSION)' || { echo 'Python 3.11 or later is needed; $(PYTHON) is missing or older. Try PYTHON=/path/to/python3.13'; exit 1; }

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench import report
+from bench.cold_start import cold_start
 from bench.fanout.measurement import measure
 from bench.fanout.report import fanout
 from bench.installation import BenchInstallation
@@ -16,7 +17,7 @@ from bench.race import race
 from bench.timing import QUICK, THOROUGH
 from graphql_api.local.dynamodb import EmbeddedDynamoDB
 
-PARTS = ("requests", "fanout")
+PARTS = ("requests", "fanout", "coldstart")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> None:
     for line in report.machine(quick=quick):
         print(line, flush=True)
     with tempfile.TemporaryDirectory() as directory:
-        for name, part in zip(PARTS, (_requests, _fanout), strict=True):
+        for name, part in zip(PARTS, (_requests, _fanout, cold_start), strict=True):
             if chosen.only in (None, name):
                 for line in part(Path(directory), quick=quick):
                     print(line, flush=True)

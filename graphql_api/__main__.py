@@ -1,4 +1,4 @@
-"""The command line: serve, token, schema, verify-log, reconcile."""
+"""The command line: serve, token, schema, verify-log, reconcile, begin-epoch."""
 
 import argparse
 import asyncio
@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from graphql_api.auth.identity import Role
 from graphql_api.local.dynamodb import EmbeddedDynamoDBError
 from graphql_api.local.installation import STATE_DIR, Installation
-from graphql_api.local.log_commands import PATIENCE_SECONDS, anchor, patience, reconcile, verify_log
+from graphql_api.local.log_commands import (
+    PATIENCE_SECONDS,
+    anchor,
+    begin_epoch,
+    patience,
+    reconcile,
+    verify_log,
+)
 from graphql_api.local.people import subject_of
 from graphql_api.local.serve import serve
 from graphql_api.schema import build_schema
@@ -65,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     _describe_reconciliation(
         commands.add_parser("reconcile", help="find what a tenant's change log has missed, but for deletions")
     )
+    _describe_beginning(
+        commands.add_parser("begin-epoch", help="after a restore: let every subscriber read its data anew")
+    )
     return parser
 
 
@@ -87,6 +97,13 @@ def _describe_reconciliation(reconciling: argparse.ArgumentParser) -> None:
         help="how long a change may be on its way to the log (default: %(default)s)",
     )
     reconciling.set_defaults(run=reconcile)
+
+
+def _describe_beginning(beginning: argparse.ArgumentParser) -> None:
+    whose = beginning.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--tenant", help="slug, such as acme")
+    whose.add_argument("--all-tenants", action="store_true", help="every tenant of the platform's registry")
+    beginning.set_defaults(run=begin_epoch)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

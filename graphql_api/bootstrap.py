@@ -28,6 +28,7 @@ from graphql_api.store.entity import Entity, key_of
 from graphql_api.store.keys import PLATFORM, Family, tenant_family
 from graphql_api.store.loader import ItemLoader
 from graphql_api.store.repository import together
+from graphql_api.store.secrets import CursorSecrets
 from graphql_api.store.table import Table
 from graphql_api.store.uid import new_uid
 
@@ -51,6 +52,7 @@ class Services:
     gateway: Gateway
     groups: Groups
     listeners: Memberships
+    secrets: CursorSecrets
 
     async def authenticate(self, token: str) -> Identity:
         """The caller a token names. Raises UnauthenticatedError or ForbiddenError."""
@@ -74,11 +76,19 @@ class Services:
             allowed_origins=self.settings.allowed_origins,
         )
 
+    @property
+    def are_open(self) -> bool:
+        """Whether an invocation may begin; where not, `open` does what is missing."""
+        return self.sources.database.is_open and self.secrets.are_fresh
+
     async def open(self) -> None:
+        """Connect what is not connected, read again what has to be; calling it once more changes nothing."""
+        await self.secrets.refresh()
         await self.sources.database.open()
         await self.gateway.open()
 
     async def close(self) -> None:
+        await self.secrets.close()
         await self.gateway.close()
         await self.sources.database.close()
 
@@ -102,6 +112,7 @@ def build_services(
         listeners=Memberships(read, MEMBERSHIP_SECONDS, clock=time.time),
         gateway=ApiGateway(settings),
         groups=Groups(),
+        secrets=CursorSecrets(settings, seals, now),
     )
 
 

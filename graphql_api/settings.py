@@ -26,6 +26,13 @@ T = TypeVar("T")
 MAX_DEADLINE = 29.0  # seconds, of API Gateway
 MIN_RETENTION_DAYS, MAX_RETENTION_DAYS = 8, 3650  # A day more than subscribers may resume after.
 MIN_SECRET_BYTES = 32  # RFC 2104 §3: a key shorter than the hash's output weakens the MAC.
+# What a function on Lambda must have, so that no tenant's call is made with the function's own rights and no
+# secret is kept in its configuration.
+ON_LAMBDA = ("CURSOR_SECRET_ARN", "PLATFORM_ROLE_ARN", "TENANT_ROLE_ARN")
+
+
+def is_strong(secret: bytes) -> bool:
+    return len(secret.strip()) >= MIN_SECRET_BYTES
 
 
 def _is_public(url: str) -> bool:
@@ -52,7 +59,10 @@ def _is_origin(text: str) -> bool:
 class Settings:
     """What differs between one installation and another; nothing here changes while it runs.
 
-    `cursor_secrets`: the first signs, every one verifies, so a secret can be rotated.
+    `cursor_secrets`: the first signs, every one verifies, so a secret can be rotated; or `cursor_secret_arn`,
+    a secret of AWS Secrets Manager of which the current and the previous version serve.
+    `tenant_role_arn`, `platform_role_arn`: assumed to sign calls for a tenant's keys and for the platform's;
+    None, both, where the process's own credentials sign everything.
     `dynamodb_endpoint`: None on AWS; a URL of any DynamoDB-compatible engine elsewhere.
     `connections_endpoint`: where frames for WebSocket clients are posted: API Gateway's management API with
     its stage, or the local gateway's; None where nothing is pushed.
@@ -66,7 +76,10 @@ class Settings:
     issuer: str
     audience: str
     jwks_url: str
-    cursor_secrets: tuple[bytes, ...]
+    cursor_secrets: tuple[bytes, ...] = ()
+    cursor_secret_arn: str | None = None
+    tenant_role_arn: str | None = None
+    platform_role_arn: str | None = None
     region: str = "us-east-1"
     dynamodb_endpoint: str | None = None
     connections_endpoint: str | None = None
@@ -75,10 +88,14 @@ class Settings:
     log_retention: timedelta = timedelta(days=400)
 
     def __post_init__(self) -> None:
-        if not self.cursor_secrets or any(
-            len(s) < MIN_SECRET_BYTES for s in map(bytes.strip, self.cursor_secrets)
-        ):
+        if not self.cursor_secrets and not self.cursor_secret_arn:
+            raise SettingsError("CURSOR_SECRETS is not set")
+        if self.cursor_secrets and self.cursor_secret_arn:
+            raise SettingsError("CURSOR_SECRETS and CURSOR_SECRET_ARN cannot both be set")
+        if not all(map(is_strong, self.cursor_secrets)):
             raise SettingsError(f"CURSOR_SECRETS must hold secrets of at least {MIN_SECRET_BYTES} bytes")
+        if bool(self.tenant_role_arn) != bool(self.platform_role_arn):
+            raise SettingsError("TENANT_ROLE_ARN and PLATFORM_ROLE_ARN must be set together")
         if self.profile is Profile.PRODUCTION:
             self._refuse_development_values()
 
@@ -96,6 +113,9 @@ class Settings:
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
         """Read the environment; anything missing or malformed is a SettingsError naming the variable."""
+        if env.get("AWS_LAMBDA_FUNCTION_NAME"):
+            for name in ON_LAMBDA:
+                _read(env, name, str)
         return cls(
             profile=_read(env, "PROFILE", Profile, Profile.PRODUCTION),
             table_name=_read(env, "TABLE_NAME", str),
@@ -103,9 +123,10 @@ class Settings:
             issuer=_read(env, "JWT_ISSUER", str),
             audience=_read(env, "JWT_AUDIENCE", str),
             jwks_url=_read(env, "JWKS_URL", str),
-            cursor_secrets=tuple(
-                part.strip().encode() for part in _read(env, "CURSOR_SECRETS", str).split(",")
-            ),
+            cursor_secrets=_secrets(env.get("CURSOR_SECRETS", "")),
+            cursor_secret_arn=env.get("CURSOR_SECRET_ARN") or None,
+            tenant_role_arn=env.get("TENANT_ROLE_ARN") or None,
+            platform_role_arn=env.get("PLATFORM_ROLE_ARN") or None,
             region=_read(env, "AWS_REGION", str, "us-east-1"),
             dynamodb_endpoint=env.get("DYNAMODB_ENDPOINT") or None,
             connections_endpoint=env.get("CONNECTIONS_ENDPOINT") or None,
@@ -123,6 +144,10 @@ def _read(env: Mapping[str, str], name: str, convert: Callable[[str], T], defaul
         return convert(text)
     except ValueError:
         raise SettingsError(f"{name} cannot be {text!r}") from None
+
+
+def _secrets(text: str) -> tuple[bytes, ...]:
+    return tuple(part.strip().encode() for part in text.split(",")) if text else ()
 
 
 def _seconds(text: str) -> float:

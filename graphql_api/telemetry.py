@@ -55,5 +55,6 @@ def configure(level: int = logging.INFO, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # Mangum writes a line per request without its id; ours says more.
-    logging.getLogger("mangum").setLevel(logging.WARNING)
+    # Mangum writes a line per request without its id, and the SDK where it found its credentials.
+    for library in ("aiobotocore", "botocore", "mangum"):
+        logging.getLogger(library).setLevel(logging.WARNING)

@@ -87,6 +87,42 @@ def test_what_is_malformed_is_named(name: str, value: str) -> None:
         Settings.from_env(NEEDED | {name: value})
 
 
+ON_LAMBDA = {
+    "AWS_LAMBDA_FUNCTION_NAME": "function",
+    "CURSOR_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:cursor",
+    "TENANT_ROLE_ARN": "arn:aws:iam::123456789012:role/tenant",
+    "PLATFORM_ROLE_ARN": "arn:aws:iam::123456789012:role/platform",
+}
+WITHOUT_SECRET = {name: value for name, value in NEEDED.items() if name != "CURSOR_SECRETS"}
+
+
+def test_on_lambda_roles_and_a_managed_secret_are_needed_too() -> None:
+    settings = Settings.from_env(WITHOUT_SECRET | ON_LAMBDA)
+
+    assert settings.cursor_secrets == ()
+    assert settings.cursor_secret_arn == ON_LAMBDA["CURSOR_SECRET_ARN"]
+    assert (settings.tenant_role_arn, settings.platform_role_arn) == (
+        ON_LAMBDA["TENANT_ROLE_ARN"],
+        ON_LAMBDA["PLATFORM_ROLE_ARN"],
+    )
+    for name in ON_LAMBDA.keys() - {"AWS_LAMBDA_FUNCTION_NAME"}:
+        with pytest.raises(SettingsError, match=f"^{name} is not set$"):
+            Settings.from_env(NEEDED | ON_LAMBDA | {name: ""})
+
+
+@pytest.mark.parametrize(
+    "contradiction",
+    [
+        {"CURSOR_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:cursor"},
+        {"TENANT_ROLE_ARN": "arn:aws:iam::123456789012:role/tenant"},
+        {"PLATFORM_ROLE_ARN": "arn:aws:iam::123456789012:role/platform"},
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(contradiction: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(contradiction))):
+        Settings.from_env(NEEDED | contradiction)
+
+
 def test_a_secret_is_never_repeated_in_an_error() -> None:
     with pytest.raises(SettingsError) as refusal:
         Settings.from_env(NEEDED | {"CURSOR_SECRETS": "short-secret"})

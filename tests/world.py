@@ -27,7 +27,14 @@ from graphql_api.store.provision import create_tables
 from graphql_api.store.schema import control_definition, table_definition
 from tests.asgi import Reply, call
 from tests.auth.signing import KeyPair
-from tests.iam.guard import ConnectionsRole, PlatformRole, PolicyGuard, Principal, TenantSession
+from tests.iam.guard import (
+    ConnectionsRole,
+    PlatformRole,
+    PolicyGuard,
+    Principal,
+    RegistryReaderRole,
+    TenantSession,
+)
 
 ISSUER, AUDIENCE = "https://issuer.test", "graphql-api"
 KEYS = KeyPair("test-key")
@@ -35,6 +42,8 @@ MEMBERS = (Role.VIEWER, Role.MEMBER, Role.MANAGER, Role.ADMIN)
 OPERATOR = "operator"
 # The tenant whose member makes the present request; the store cannot work for another one behind its back.
 CALLER: ContextVar[str | None] = ContextVar("caller", default=None)
+# Whether a function is at work that answers nobody's request: of the registry it may only read.
+READS_REGISTRY: ContextVar[bool] = ContextVar("reads_registry", default=False)
 
 
 class PublishedKeys:
@@ -65,7 +74,7 @@ def principal() -> Principal | None:
         return None
     kind, _, slug = family.partition("#")
     if kind == "P":
-        return PlatformRole()
+        return RegistryReaderRole() if READS_REGISTRY.get() else PlatformRole()
     if kind == "C":
         return ConnectionsRole()
     return TenantSession(slug if caller in (None, slug) else caller)

@@ -8,16 +8,17 @@ Items of the control table, all in the tenant's family:
 
 A segment, its histories and the head are one transaction, conditional on the head as it was read and on no
 history being there: so a change is appended once however often its record is delivered, and a batch costs
-one transaction, not one for each change.
+one transaction, not one for each change. A cursor is good for one epoch; the chain of hashes spans them all.
 """
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from graphql_api.changes.change import Change, from_text, to_text
 from graphql_api.changes.cursor import EventCursor
+from graphql_api.changes.head import LogHead, LogMovedError, head_write, moved, read_head
 from graphql_api.store.codec import Item, decode, encode
 from graphql_api.store.contention import pause
 from graphql_api.store.keys import (
@@ -32,23 +33,13 @@ from graphql_api.store.keys import (
 )
 from graphql_api.store.schema import EPOCH, EXPIRY, SEGMENT_POINTER, SORT, LogIndex
 from graphql_api.store.table import MAX_TRANSACTION_ITEMS, StoreBusyError, Table
-from graphql_api.store.writes import ABSENT, Condition, Put
+from graphql_api.store.writes import PRESENT, Put, Update
 
 MAX_SEGMENT_CHANGES = MAX_TRANSACTION_ITEMS - 3
 MAX_SEGMENT_BYTES = 300_000  # of the 400 KB of an item (DynamoDB)
 MAX_CONTENTION = 64
 SETTLED_AFTER = timedelta(seconds=5)  # An index follows its table within a second as a rule (DynamoDB).
 _DIGITS = 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogHead:
-    """Where a log ends. An empty one has sequence 0 and no epoch yet; its first change is given one."""
-
-    epoch: str = ""
-    sequence: int = 0
-    hash: str = ""
-    logged_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +56,10 @@ class LogEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """Consecutive changes as they are stored together; `previous` is the hash before the first."""
+    """Consecutive changes as they are stored together; `previous` is the hash before the first.
+
+    `former`: the epoch in which they were logged, of the segment from which another one counts.
+    """
 
     epoch: str
     first: int
@@ -74,6 +68,7 @@ class Segment:
     texts: list[str]
     hashes: list[str]
     logged_at: datetime
+    former: str | None = None
 
     def entries(self) -> list[LogEntry]:
         """The changes, in order."""
@@ -88,10 +83,6 @@ class Segment:
 def chained(previous: str, text: str) -> str:
     """The hash of an entry: SHA-256 over the hash before it and its own text, in hex."""
     return hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()
-
-
-class LogMovedError(Exception):
-    """Somebody else appended first."""
 
 
 class AlreadyLoggedError(Exception):
@@ -122,9 +113,7 @@ class ChangeLog:
 
     async def head(self) -> LogHead:
         """Where the log ends now."""
-        key = self._head_key
-        item = (await self._table.batch_get([key], consistent=True)).get(key)
-        return decode(LogHead, item) if item else LogHead()
+        return await read_head(self._table, self.family)
 
     async def settled(self) -> EventCursor:
         """The place from which nothing can be missing in what is read of the tenant's data from now on.
@@ -161,6 +150,24 @@ class ChangeLog:
             else:
                 added += entries
                 pending = pending[len(entries) :]
+        raise StoreBusyError
+
+    async def begin_epoch(self) -> LogHead:
+        """Let no cursor that was given out before be good any more; the log goes on from its end under a new
+        epoch. An empty log stays as it is. Raises StoreBusyError.
+        """
+        for attempt in range(MAX_CONTENTION):
+            head = await self.head()
+            if not head.sequence:
+                return head
+            begun = replace(head, epoch=self._new_epoch())
+            writes = [head_write(self.family, head, begun), *await self._renamed(begun)]
+            try:
+                await self._table.commit(writes)
+            except LogMovedError:
+                await pause(attempt)
+            else:
+                return begun
         raise StoreBusyError
 
     async def after(self, sequence: int, limit: int = 10) -> list[LogEntry]:
@@ -207,8 +214,8 @@ class ChangeLog:
         new_head = LogHead(epoch=epoch, sequence=last.sequence, hash=last.hash, logged_at=logged_at)
         await self._table.commit(
             [
-                self._head_write(head, new_head),
-                Put(self._segment_key(segment), self._segment_item(segment), _moved),
+                head_write(self.family, head, new_head),
+                Put(self._segment_key(segment.last), self._segment_item(segment), moved),
                 *(self._history(entry, segment) for entry in entries),
             ]
         )
@@ -223,17 +230,17 @@ class ChangeLog:
             found |= (await self._table.batch_get(chunk, consistent=True)).keys()
         return [change for key, change in keys.items() if key not in found]
 
-    @property
-    def _head_key(self) -> Key:
-        return Key(partition(self.family, "LOG"), "HEAD")
+    async def _renamed(self, head: LogHead) -> list[Update]:
+        """The last segment in the head's epoch, for `settled`; none where it has expired."""
+        key = self._segment_key(head.sequence)
+        item = (await self._table.batch_get([key], consistent=True)).get(key)
+        if item is None:
+            return []
+        changes: Item = {"former": item.get("former", item[EPOCH]), EPOCH: {"S": head.epoch}}
+        return [Update(key, changes, frozenset(), PRESENT, moved)]
 
-    def _head_write(self, old: LogHead, new: LogHead) -> Put:
-        values = {":sequence": encode(old)["sequence"]}
-        unmoved = Condition("#sequence = :sequence", {"#sequence": "sequence"}, values)
-        return Put(self._head_key, encode(new), _moved, unmoved if old.sequence else ABSENT)
-
-    def _segment_key(self, segment: Segment) -> Key:
-        return Key(self._segments, place(segment.last))
+    def _segment_key(self, last: int) -> Key:
+        return Key(self._segments, place(last))
 
     def _segment_item(self, segment: Segment) -> Item:
         timeline = self._listed(("LOG", "TIMELINE"), segment.logged_at, segment.last)
@@ -277,10 +284,6 @@ def _entries(epoch: str, head: LogHead, pending: Sequence[Change], logged_at: da
         previous = chained(previous, text)
         entries.append(LogEntry(epoch, sequence, change, text, previous, logged_at))
     return entries
-
-
-def _moved(_: Item | None) -> Exception:
-    return LogMovedError()
 
 
 def place(sequence: int) -> str:

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from graphql_api.changes.change import from_text
-from graphql_api.changes.log import ChangeLog, LogHead, Segment, chained, place
+from graphql_api.changes.head import LogHead
+from graphql_api.changes.log import ChangeLog, Segment, chained, place
 from graphql_api.store.codec import Item, decode
 from graphql_api.store.schema import EXPIRY, SORT
 
@@ -119,8 +120,9 @@ class Verifier:
             raise BrokenLogError(expected, f"missing; the next that is there is {segment.first}")
         if segment.first < expected:
             raise BrokenLogError(segment.first, "there twice")
-        if segment.previous != self._end.hash or segment.epoch != self._epoch:
+        if segment.previous != self._end.hash or self._epoch not in (segment.epoch, segment.former):
             raise BrokenLogError(expected, "does not follow from the one before")
+        self._epoch = segment.epoch
 
     def _link(self, link: Anchor, text: str) -> None:
         if chained(self._end.hash, text) != link.hash:

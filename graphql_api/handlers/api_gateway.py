@@ -3,17 +3,20 @@
 import json
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graphql_api.app import Services, create_app
+from graphql_api.app import Services as AppServices
+from graphql_api.app import create_app
 from graphql_api.deadline import Deadline
 from graphql_api.errors import BadRequestError
 from graphql_api.handlers import loop
+from graphql_api.handlers.function import Services as LambdaServices
+from graphql_api.handlers.function import make_ready
 from graphql_api.operations import Failure, describe
 
 MARGIN_SECONDS = 1.0  # Left to say DEADLINE_EXCEEDED before Lambda ends the invocation.
@@ -21,21 +24,22 @@ MARGIN_SECONDS = 1.0  # Left to say DEADLINE_EXCEEDED before Lambda ends the inv
 _log = logging.getLogger(__name__)
 
 
+class Services(AppServices, LambdaServices, Protocol):
+    """What this door is built from."""
+
+
 class HttpHandler:
     """`handler(event, context)` over `services`, opened by the first invocation: no connection at import."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._is_open = False
         app = LambdaRequest(create_app(services))
         # Mangum sends what it does not list as base64, and REST APIs hand that on undecoded.
         text_types = [*DEFAULT_TEXT_MIME_TYPES, "application/graphql-response+json"]
         self._mangum = loop.invoke(lambda: Mangum(app, lifespan="off", text_mime_types=text_types))
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
-        if not self._is_open:
-            loop.run(self._services.open())
-            self._is_open = True
+        make_ready(self._services)
         try:
             return loop.invoke(lambda: self._mangum(event, context))
         except ValueError:

@@ -7,6 +7,8 @@ from uuid import uuid4
 
 from graphql_api.deadline import Deadline
 from graphql_api.handlers import loop
+from graphql_api.handlers.function import Services as LambdaServices
+from graphql_api.handlers.function import make_ready
 from graphql_api.realtime.ingest import Ingest
 from graphql_api.realtime.protocol import FAREWELL_SECONDS, HandshakeError
 from graphql_api.realtime.protocol import Protocol as WebSocketProtocol
@@ -23,12 +25,11 @@ Response = dict[str, Any]
 _log = logging.getLogger(__name__)
 
 
-class Services(Protocol):
+class Services(LambdaServices, Protocol):
     """What these doors are built from."""
 
     @property
     def realtime(self) -> RealtimeServices: ...
-    async def open(self) -> None: ...
 
 
 class WebSocketHandler:
@@ -72,7 +73,7 @@ class WebSocketHandler:
         return {"statusCode": 200}
 
     def __call__(self, event: dict[str, Any], context: Any) -> Response:
-        loop.run(self._services.open())
+        make_ready(self._services)
         return loop.run(self.handle(event, _seconds_left(context)))
 
 
@@ -91,7 +92,7 @@ class StreamHandler:
         return {"batchItemFailures": [{"itemIdentifier": records[failed]["dynamodb"]["SequenceNumber"]}]}
 
     def __call__(self, event: dict[str, Any], context: Any) -> Response:
-        loop.run(self._services.open())
+        make_ready(self._services)
         return loop.run(self.handle(event, _seconds_left(context)))
 
 
@@ -107,7 +108,7 @@ class SweepHandler:
         return await sweep.run()
 
     def __call__(self, event: dict[str, Any], context: Any) -> None:
-        loop.run(self._services.open())
+        make_ready(self._services)
         closed = loop.run(self.handle(_seconds_left(context)))
         _log.info("Sockets swept.", extra={"closed": closed})
 

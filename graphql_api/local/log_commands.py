@@ -1,4 +1,4 @@
-"""verify-log and reconcile: a tenant's change log examined from the command line, here or on AWS."""
+"""verify-log, reconcile and begin-epoch: tenants' change logs from the command line, here or on AWS."""
 
 import argparse
 import asyncio
@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TypeVar
 
-from graphql_api.bootstrap import build_services
+from graphql_api.bootstrap import Services, build_services
 from graphql_api.changes.change import Change
 from graphql_api.changes.history import History
 from graphql_api.changes.log import MAX_SEGMENT_CHANGES, ChangeLog
@@ -18,19 +18,22 @@ from graphql_api.context import Sources
 from graphql_api.deadline import Deadline
 from graphql_api.features.projects import PROJECTS
 from graphql_api.features.tasks.task import Task, comments_of
-from graphql_api.features.tenants import Tenant
+from graphql_api.features.tenants import REGISTRATIONS, Tenant
 from graphql_api.features.users import USERS
 from graphql_api.features.workflows.workflow import WORKFLOW_UID, Workflow
 from graphql_api.local.installation import STATE_DIR, Installation
+from graphql_api.realtime.connections import Connections
 from graphql_api.settings import Settings
 from graphql_api.store.entity import entity_class, key_of
-from graphql_api.store.keys import Family, MalformedKeyError, tenant_family, tenant_of
+from graphql_api.store.keys import PLATFORM, Family, MalformedKeyError, tenant_family, tenant_of
+from graphql_api.store.repository import together
 from graphql_api.store.table import StoreBusyError, Table
 from graphql_api.task_lists import Whose, tasks_wanted
 
 PATIENCE_SECONDS = 10.0
 MAX_PATIENCE_SECONDS = 3600.0
 _LONGEST = 24 * 3600.0  # seconds that one command may take
+_SOCKETS_AT_ONCE = 50
 
 T = TypeVar("T")
 
@@ -62,13 +65,22 @@ def reconcile(arguments: argparse.Namespace) -> None:
     asyncio.run(_on_tenant(arguments.tenant, lambda log: _reconcile(log, wait, repair=repair)))
 
 
+def begin_epoch(arguments: argparse.Namespace) -> None:
+    """Begin a new epoch of one tenant's log, or of all; print of each where it begins."""
+    if arguments.tenant:
+        asyncio.run(_on_tenant(arguments.tenant, _begin_epoch_of_existing))
+    else:
+        asyncio.run(_on_all_tenants(_begin_epoch))
+
+
 class TenantLog:
     """One tenant's log and data, for a command."""
 
-    def __init__(self, sources: Sources, family: Family) -> None:
-        deadline = Deadline.after(_LONGEST)
+    def __init__(self, services: Services, family: Family) -> None:
+        deadline, sources = Deadline.after(_LONGEST), services.sources
         self.family = family
-        self.sources = sources
+        self.sources: Sources = sources
+        self.connections = Connections(services.realtime, deadline)
         self.data = Table(sources.database, family, deadline)
         self.log: ChangeLog = sources.change_log(family, deadline)
         self.history = History(sources.control(family, deadline), family)
@@ -76,6 +88,10 @@ class TenantLog:
     @property
     def slug(self) -> str:
         return tenant_of(self.family)
+
+    async def exists(self) -> bool:
+        """Whether anything was ever founded under this slug."""
+        return bool(await self.data.batch_get([key_of(self.family, Tenant, self.slug)]))
 
     async def addresses(self) -> AsyncGenerator[Address]:
         """The tenant's entities that stand in a list, and the two that there is one of. What is deleted is in
@@ -97,21 +113,29 @@ async def _on_tenant(slug: str, act: Callable[[TenantLog], Awaitable[T]]) -> T:
         family = tenant_family(slug)
     except MalformedKeyError:
         raise SystemExit("There is no such tenant.") from None
-    try:
-        async with _sources() as sources:
-            return await act(TenantLog(sources, family))
-    except StoreBusyError:
-        raise SystemExit("The tables do not answer; is the server, or the way to AWS, up?") from None
+    async with _services() as services:
+        return await act(TenantLog(services, family))
+
+
+async def _on_all_tenants(act: Callable[[TenantLog], Awaitable[object]]) -> None:
+    """One after the other, by slug."""
+    async with _services() as services:
+        registry = Table(services.sources.database, PLATFORM, Deadline.after(_LONGEST))
+        async for registration in listed(registry, PLATFORM, REGISTRATIONS):
+            await act(TenantLog(services, tenant_family(registration.uid)))
 
 
 @asynccontextmanager
-async def _sources() -> AsyncGenerator[Sources]:
-    sources = build_services(_settings()).sources
-    await sources.database.open()
+async def _services() -> AsyncGenerator[Services]:
+    services = build_services(_settings())
+    database = services.sources.database
+    await database.open()
     try:
-        yield sources
+        yield services
+    except StoreBusyError:
+        raise SystemExit("The tables do not answer; is the server, or the way to AWS, up?") from None
     finally:
-        await sources.database.close()
+        await database.close()
 
 
 def _settings() -> Settings:
@@ -139,7 +163,7 @@ async def _verify(tenant: TenantLog, known: Anchor | None) -> None:
 
 
 async def _reconcile(tenant: TenantLog, wait: timedelta, *, repair: bool) -> None:
-    if not await tenant.data.batch_get([key_of(tenant.family, Tenant, tenant.slug)]):
+    if not await tenant.exists():
         raise SystemExit("There is no such tenant.")
     sources = tenant.sources
     reconciler = Reconciler(
@@ -154,6 +178,26 @@ async def _reconcile(tenant: TenantLog, wait: timedelta, *, repair: bool) -> Non
     async for finding in reconciler.findings(tenant.addresses()):
         await report.add(finding)
     await report.end()
+
+
+async def _begin_epoch_of_existing(tenant: TenantLog) -> None:
+    if not await tenant.exists():
+        raise SystemExit("There is no such tenant.")
+    await _begin_epoch(tenant)
+
+
+async def _begin_epoch(tenant: TenantLog) -> None:
+    head = await tenant.log.begin_epoch()
+    if not head.sequence:
+        print(f"Nothing is logged for {tenant.slug}; its first change begins an epoch.")
+        return
+    # Who listens holds what is no longer so; unknown sockets are closed at their next word, and come back.
+    owners = await tenant.connections.sockets.census(tenant.slug).everybody()
+    sockets = [socket.id for owner in owners for socket in owner.sockets]
+    for start in range(0, len(sockets), _SOCKETS_AT_ONCE):
+        await together(map(tenant.connections.forget, sockets[start : start + _SOCKETS_AT_ONCE]))
+    place = f"begins behind change {head.sequence}"
+    print(f"A new epoch of {tenant.slug} {place}; {len(sockets)} sockets forgotten.")
 
 
 class _Report:

@@ -5,18 +5,18 @@ UndeliverableError   it did not take the frame in the time and the tries there a
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
-from aiobotocore.session import get_session
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as EndpointError
 
 from graphql_api.deadline import Deadline
 from graphql_api.settings import Settings
-from graphql_api.store.client import client_config
+from graphql_api.store.client import aws_client
 
 if TYPE_CHECKING:
     from types_aiobotocore_apigatewaymanagementapi.client import ApiGatewayManagementApiClient
@@ -27,7 +27,8 @@ MAX_PAYLOAD_BYTES = MAX_FRAME_BYTES - 1024
 MAX_TRIES = 4  # The SDK itself tries once.
 POST_SECONDS = 4.0  # for a frame, its repetitions included
 BASE_DELAY = 0.05  # seconds; full jitter between 0 and the doubled base
-_SESSION = get_session()
+
+_log = logging.getLogger(__name__)
 
 
 class GoneError(Exception):
@@ -63,11 +64,11 @@ class ApiGateway:
     async def open(self) -> None:
         """Make the client; calling it again changes nothing. Without an endpoint there is nothing to open."""
         if self._client is None and self._settings.connections_endpoint:
-            client = _SESSION.create_client(
+            client = aws_client(
                 "apigatewaymanagementapi",
-                region_name=self._settings.region,
-                endpoint_url=self._settings.connections_endpoint,
-                config=client_config(validate_parameters=self._settings.is_development, attempts=1),
+                self._settings,
+                endpoint=self._settings.connections_endpoint,
+                attempts=1,
             )
             self._client = await self._resources.enter_async_context(client)
 
@@ -100,6 +101,7 @@ class ApiGateway:
                     await operation(**parameters)
             except ClientError as error:
                 if _status(error) == 410:
+                    _log.info("A client is gone.")
                     raise GoneError from None
                 if not _is_transient(error):
                     raise UndeliverableError from error

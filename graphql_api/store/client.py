@@ -1,23 +1,25 @@
-"""The DynamoDB client of a process, and whose rights a call is made with."""
+"""The AWS clients of a process, and whose rights a call is made with."""
 
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
+from aiobotocore.session import AioSession, get_session
 
 from graphql_api.settings import Settings
+from graphql_api.store.credentials import Roles, Vending
 from graphql_api.store.keys import Family
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
 
-# Keeps the service model that clients are made from; credentials are resolved when a client is made.
+# Keeps the service models that clients are made from. Its credentials are the process's own: on Lambda those
+# of the function's role.
 _SESSION = get_session()
 
-# The key family a call works in. The suite decides each call by the policy of that principal; tenant-scoped
-# credentials will sign by it.
+# The key family a call works in. It is signed as that principal, and the suite decides it by that principal's
+# policy.
 PRINCIPAL: ContextVar[Family | None] = ContextVar("principal", default=None)
 
 
@@ -34,8 +36,25 @@ def client_config(*, validate_parameters: bool, attempts: int = 3) -> AioConfig:
     )
 
 
+def aws_client(
+    service: str,
+    settings: Settings,
+    *,
+    endpoint: str | None = None,
+    attempts: int = 3,
+    session: AioSession = _SESSION,
+) -> AbstractAsyncContextManager[Any]:
+    """A client of that service, signed by the process's own credentials unless the session has others."""
+    return session.create_client(
+        service,
+        region_name=settings.region,
+        endpoint_url=endpoint,
+        config=client_config(validate_parameters=settings.is_development, attempts=attempts),
+    )
+
+
 class Database:
-    """Owns the process's one client and the names of its tables; open it once, on the event loop."""
+    """Owns the process's one DynamoDB client and the names of its tables; open it once, on the event loop."""
 
     def __init__(self, settings: Settings) -> None:
         self.table_name = settings.table_name
@@ -43,6 +62,10 @@ class Database:
         self._settings = settings
         self._resources = AsyncExitStack()
         self._client: DynamoDBClient | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._client is not None
 
     @property
     def client(self) -> "DynamoDBClient":
@@ -54,11 +77,11 @@ class Database:
         """Make the client; calling it again changes nothing."""
         if self._client is None:
             self._client = await self._resources.enter_async_context(
-                _SESSION.create_client(
+                aws_client(
                     "dynamodb",
-                    region_name=self._settings.region,
-                    endpoint_url=self._settings.dynamodb_endpoint,
-                    config=client_config(validate_parameters=self._settings.is_development),
+                    self._settings,
+                    endpoint=self._settings.dynamodb_endpoint,
+                    session=await self._session(),
                 )
             )
         return self
@@ -66,3 +89,14 @@ class Database:
     async def close(self) -> None:
         self._client = None
         await self._resources.aclose()
+
+    async def _session(self) -> AioSession:
+        """The process's own, or one that signs each call with its principal's session."""
+        roles = Roles.of(self._settings)
+        if roles is None:
+            return _SESSION
+        sts = await self._resources.enter_async_context(aws_client("sts", self._settings))
+        session = get_session()
+        session.register_component("data_loader", _SESSION.get_component("data_loader"))
+        session.register_component("credential_provider", Vending(roles, sts, _SESSION, PRINCIPAL.get))
+        return session

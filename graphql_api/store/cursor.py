@@ -17,10 +17,14 @@ MAX_CURSOR_LENGTH = 2048  # a sort key is at most 1,024 bytes (DynamoDB)
 class Seals:
     """Bytes in, text out that nobody else can make: base64url(bytes | HMAC-SHA256 truncated to 128 bits).
 
-    The MAC also covers the scope. The first secret signs, every secret verifies.
+    The MAC also covers the scope. The first secret signs, every secret verifies; without any, nothing does.
     """
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
+        self._secrets = tuple(secrets)
+
+    def renew(self, secrets: Sequence[bytes]) -> None:
+        """Go on with these."""
         self._secrets = tuple(secrets)
 
     def seal(self, payload: bytes, scope: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """The calls the product makes of DynamoDB, with retries under a deadline and typed failures."""
 
 import asyncio
+import logging
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ from graphql_api.deadline import Deadline
 from graphql_api.errors import DeadlineExceededError
 from graphql_api.store.client import PRINCIPAL, Database
 from graphql_api.store.codec import Item
-from graphql_api.store.keys import Family, Key
+from graphql_api.store.keys import SEPARATOR, Family, Key
 from graphql_api.store.schema import PARTITION, SORT, Index, IndexKeys, LogIndex
 from graphql_api.store.writes import Write, key_attributes
 
@@ -37,6 +38,14 @@ _CONFLICTS = frozenset(
 )
 # Reasons for which a cancelled transaction is tried again as it is; the SDK never does (1 attempt).
 _TRANSIENT = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+# Of DynamoDB, and of the STS that gives the session a call is signed with.
+_REFUSED = frozenset({"AccessDenied", "AccessDeniedException"})
+
+_log = logging.getLogger(__name__)
+
+
+class ForeignItemError(Exception):
+    """An item of somebody else's was read: a bug, and one that no policy stood in the way of."""
 
 
 class StoreBusyError(DeadlineExceededError):
@@ -71,7 +80,7 @@ class Table:
             answer = await self._call(
                 self._database.client.batch_get_item, RequestItems={self._name: request}
             )
-            for item in answer["Responses"].get(self._name, ()):
+            for item in self._own(answer["Responses"].get(self._name, ())):
                 found[Key(item[PARTITION]["S"], item[SORT]["S"])] = item
             unread = answer.get("UnprocessedKeys", {}).get(self._name)
             if not unread:
@@ -120,7 +129,7 @@ class Table:
                 **wanted,
                 **start,
             )
-            items += answer["Items"]
+            items += self._own(answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 break
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
@@ -146,6 +155,14 @@ class Table:
             else:
                 return
         raise StoreBusyError
+
+    def _own(self, items: Sequence[Item]) -> Sequence[Item]:
+        """The items, all of which must be in the principal's family."""
+        prefix = self._principal + SEPARATOR
+        if not all(item[PARTITION]["S"].startswith(prefix) for item in items):
+            _log.critical("An item of another tenant was read.", extra={"principal": self._principal})
+            raise ForeignItemError
+        return items
 
     async def _write(self, write: Write) -> None:
         action, parameters = write.request(self._name)
@@ -182,6 +199,8 @@ class Table:
         except ClientError as error:
             if _is_busy(error):
                 raise StoreBusyError from error
+            if _code(error) in _REFUSED:
+                _log.critical("DynamoDB refused a call.", extra={"principal": self._principal})
             raise
         except (HTTPClientError, EndpointError, TimeoutError) as error:
             raise StoreBusyError from error

@@ -33,7 +33,7 @@ def observation(installation: BenchInstallation) -> Iterator[Observation]:
 
 
 def test_the_quick_run_reports_every_workload_at_both_doors(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--quick"])
+    main(["--quick", "--only", "requests"])
 
     printed = capsys.readouterr().out
     assert [printed.count(f"\n  {title}") for title in (FLAT, BOARD, SINGLE)] == [3, 3, 3]

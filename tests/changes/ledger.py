@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from graphql_api.changes.change import Change
+from graphql_api.changes.head import LogHead
 from graphql_api.changes.history import History
-from graphql_api.changes.log import ChangeLog, LogEntry, LogHead, Segment, chained, place
+from graphql_api.changes.log import ChangeLog, LogEntry, Segment, chained, place
 from graphql_api.changes.verify import Anchor, Verified, Verifier
 from graphql_api.deadline import Deadline
 from graphql_api.store.codec import Item, decode, encode

@@ -1,15 +1,19 @@
-"""verify-log and reconcile as they are typed, beside a server whose engine was restarted."""
+"""verify-log, reconcile and begin-epoch as they are typed, beside a server whose engine was restarted."""
 
 import asyncio
 import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosedOK
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from graphql_api.__main__ import main
 from graphql_api.deadline import Deadline
@@ -119,6 +123,60 @@ def test_an_anchor_that_does_not_hold_is_told_in_one_line(server: Server, direct
         assert line.endswith(told)
 
 
+@contextmanager
+def listening(server: Server, after: str | None) -> Iterator[ClientConnection]:
+    """A client's socket that has subscribed to tasks; what it is sent then is for the test to read."""
+    url, protocol = server.origin.replace("http", "ws") + "/graphql", Subprotocol("graphql-transport-ws")
+    with connect(url, subprotocols=[protocol], open_timeout=PATIENCE_SECONDS) as socket:
+        payload = {"authorization": f"Bearer {server.tokens[ADA]}"}
+        socket.send(json.dumps({"type": "connection_init", "payload": payload}))
+        assert json.loads(socket.recv(PATIENCE_SECONDS)) == {"type": "connection_ack"}
+        query = "subscription ($after: String) { taskChanged(after: $after) { id } }"
+        asked = {"query": query, "variables": {"after": after}}
+        socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": asked}))
+        yield socket
+
+
+def pong(socket: ClientConnection) -> dict[str, Any]:
+    """The answer to a ping; what was still to be told comes before it."""
+    socket.send(json.dumps({"type": "ping"}))
+    while (frame := json.loads(socket.recv(PATIENCE_SECONDS)))["type"] != "pong":
+        assert frame["type"] == "next"
+    return frame["payload"]
+
+
+def test_a_new_epoch_makes_subscribers_come_back_and_read_anew(server: Server, directory: Path) -> None:
+    with listening(server, None) as listener, listening(server, None) as idle:
+        old = pong(listener)
+        begun = run(directory, "begin-epoch", "--tenant", "acme")
+        assert (begun.returncode, begun.stderr) == (0, "")
+        told = f"A new epoch of acme begins behind change {old['sequence']}; 2 sockets forgotten.\n"
+        assert begun.stdout == told
+        for socket in (listener, idle):
+            with pytest.raises(ConnectionClosedOK):
+                pong(socket)
+    with listening(server, old["eventCursor"]) as late:
+        refused = json.loads(late.recv(PATIENCE_SECONDS))
+        assert (refused["type"], refused["payload"][0]["extensions"]["code"]) == ("error", "CURSOR_EXPIRED")
+        new = pong(late)
+    assert new["sequence"] == old["sequence"]
+    with listening(server, new["eventCursor"]) as again:
+        assert pong(again) == new
+    anchor_in(run(directory, "verify-log", "--tenant", "acme"))
+
+
+def test_all_tenants_begin_an_epoch_and_may_begin_another(server: Server, directory: Path) -> None:
+    for _ in range(2):
+        begun = run(directory, "begin-epoch", "--all-tenants")
+        assert (begun.returncode, begun.stderr) == (0, "")
+        acme, globex = begun.stdout.splitlines()
+        for line, slug in ((acme, "acme"), (globex, "globex")):
+            assert re.fullmatch(
+                rf"A new epoch of {slug} begins behind change \d+; 0 sockets forgotten\.", line
+            )
+        anchor_in(run(directory, "verify-log", "--tenant", "acme"))
+
+
 def test_the_tables_of_the_environment_come_first(server: Server, directory: Path, tmp_path: Path) -> None:
     announced = json.loads((directory / ".local/running.json").read_text())["dynamodb"]
     named = {
@@ -147,6 +205,7 @@ def test_what_cannot_be_done_is_told_in_one_line(server: Server, directory: Path
         (("verify-log", "--tenant", "nowhere"), "Nothing is logged for nowhere."),
         (("reconcile", "--tenant", "nowhere"), "There is no such tenant."),
         (("verify-log", "--tenant", "No#where"), "There is no such tenant."),
+        (("begin-epoch", "--tenant", "nowhere"), "There is no such tenant."),
     ):
         ended = run(directory, *command)
         assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", told + "\n")
@@ -166,6 +225,8 @@ def test_what_cannot_be_done_is_told_in_one_line(server: Server, directory: Path
     "arguments",
     [
         ("verify-log",),
+        ("begin-epoch",),
+        ("begin-epoch", "--tenant", "acme", "--all-tenants"),
         ("verify-log", "--tenant", "acme", "--anchor", "yesterday"),
         ("reconcile", "--tenant", "acme", "--patience", "-1"),
         ("reconcile", "--tenant", "acme", "--patience", "nan"),

@@ -34,7 +34,7 @@ class Case:
     def __init__(self, stage: Stage, slug: str = "acme") -> None:
         self.stage = stage
         self.acme: World = stage.world.as_(slug, Role.ADMIN)
-        self.tenant = TenantLog(stage.world.services.sources, tenant_family(slug))
+        self.tenant = TenantLog(stage.world.services, tenant_family(slug))
 
     async def lose(self) -> int:
         """Nobody reads what the stream holds; how much it was."""

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from graphql_api.changes.change import to_text
-from graphql_api.changes.log import LogEntry, LogHead, Segment, chained
+from graphql_api.changes.head import LogHead
+from graphql_api.changes.log import LogEntry, Segment, chained
 from graphql_api.changes.verify import Anchor, BrokenLogError, Verified
 from graphql_api.store.codec import encode
 from tests.changes.ledger import RETENTION, Ledger, filled

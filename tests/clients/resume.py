@@ -21,11 +21,11 @@ async def follow(url, document, variables, *, token, read, held):
         await asyncio.sleep(SystemRandom().uniform(0, 2))
 
 
-async def received(url, init, request):
+async def received(url, init, request, speaks=("graphql-transport-ws",)):
     """What one connection brings; {} at its end if the data has to be read anew."""
-    transport = WebsocketsTransport(url, init_payload=init, ping_interval=60, pong_timeout=10)
+    options = {"init_payload": init, "subprotocols": [*speaks], "ping_interval": 60, "pong_timeout": 10}
     try:
-        async with Client(transport=transport) as session:
+        async with Client(transport=WebsocketsTransport(url, **options)) as session:
             async for data in session.subscribe(request):
                 yield next(iter(data.values()))
     except TransportQueryError as error:

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from aiobotocore.session import AioSession
 from botocore.exceptions import ClientError
 
 from graphql_api.auth.identity import Role
 from graphql_api.handlers import loop
+from graphql_api.handlers.api_gateway import HttpHandler
 from graphql_api.realtime.gateway import UndeliverableError
-from tests.features.builders import a_project, a_task, before_each
-from tests.handlers.events import LambdaContext
+from tests.features.builders import a_project, before_each
+from tests.handlers.events import LambdaContext, http_event, http_reply
 from tests.realtime.board import TITLES, titles
 from tests.realtime.stage import SUBPROTOCOL, Client, Stage, open_stage
 from tests.world import token
@@ -176,24 +178,59 @@ def test_a_gateway_that_fails_fails_no_event(stage: Stage):
     assert stage.door(event("DISCONNECT"), LambdaContext()) == {"statusCode": 200}
 
 
-def test_the_whole_way_on_one_loop_leaves_no_task_behind(stage: Stage, caplog: pytest.LogCaptureFixture):
+def create_task(project: str, title: str) -> dict[str, Any]:
+    """The event of an HTTP request."""
+    query = f'''mutation {{ createTask(input: {{ projectId: "{project}", title: "{title}" }}) {{
+        ... on CreateTaskPayload {{ task {{ version }} }} }} }}'''
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token('acme', Role.MANAGER)}"}
+    return http_event("POST", "/graphql", headers, json.dumps({"query": query}).encode())
+
+
+def test_fifty_invocations_of_every_door_share_one_loop_and_its_clients(
+    stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    ask, loops, clients = HttpHandler(stage.world.services), set[asyncio.AbstractEventLoop](), list[str]()
+    project = loop.run(a_project(stage.world.as_("acme", Role.MANAGER)))
     connect(stage)
     init(stage)
     assert say(stage, {"type": "subscribe", "id": "1", "payload": {"query": TITLES}}) == []
-    for number in range(10):
-        loop.run(a_task(stage.world.as_("acme", Role.MANAGER), title=f"task {number}"))
-        records = loop.run(stage.records())
-        assert stage.stream({"Records": records}, LambdaContext()) == {"batchItemFailures": []}
-        assert titles(Client(stage, ID)) == [f"task {number}"]
-        assert say(stage, {"type": "ping"})[0]["type"] == "pong"
-        assert stage.sweep({}, LambdaContext()) is None
-        assert loop.run(_tasks()) == set()
+    with monkeypatch.context() as patch:
+        patch.setattr(AioSession, "create_client", lambda _, service, **__: clients.append(service))
+        for number in range(13):
+            reply = http_reply(ask(create_task(project, f"task {number}"), LambdaContext()))
+            assert json.loads(reply.body)["data"] == {"createTask": {"task": {"version": 1}}}
+            records = loop.run(stage.records())
+            assert stage.stream({"Records": records}, LambdaContext()) == {"batchItemFailures": []}
+            assert titles(Client(stage, ID)) == [f"task {number}"]
+            assert say(stage, {"type": "ping"})[0]["type"] == "pong"
+            assert stage.sweep({}, LambdaContext()) is None
+            assert loop.run(_tasks(loops)) == set()
     stage.door(event("DISCONNECT"), LambdaContext())
+    assert (clients, len(loops)) == ([], 1)
     assert "Work was left after the response." not in caplog.messages
     assert loop.run(stage.kept()) == []
 
 
-async def _tasks() -> set[Any]:
+def test_a_batch_that_cannot_be_done_in_time_stops_early_and_names_the_rest(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+):
+    records = made(stage, "globex", 1) + made(stage, "acme", 1)
+    before = {tenant: logged(stage, tenant) for tenant in ("acme", "globex")}
+
+    async def dawdle(params: Any, **_event: object) -> None:
+        if "T#acme#" in str(params):
+            await asyncio.sleep(10)
+
+    with before_each(stage.world, "TransactWriteItems", dawdle):
+        assert stage.stream({"Records": records}, LambdaContext(3_000)) == number_of(records[1])
+    assert logged(stage, "globex") == before["globex"] + 1
+    assert stage.stream({"Records": records[1:]}, LambdaContext()) == {"batchItemFailures": []}
+    assert logged(stage, "acme") == before["acme"] + 1
+    assert "Work was left after the response." not in caplog.messages
+
+
+async def _tasks(loops: set[asyncio.AbstractEventLoop]) -> set[Any]:
+    loops.add(asyncio.get_running_loop())
     return asyncio.all_tasks() - {asyncio.current_task()}
 
 

@@ -261,6 +261,10 @@ class Services:
         self.contexts.append(Context(identity, request_id, deadline, self.calls))
         return self.contexts[-1]
 
+    @property
+    def are_open(self) -> bool:
+        return self.calls["open"] > 0
+
     async def open(self) -> None:
         self.calls["open"] += 1
 

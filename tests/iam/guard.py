@@ -43,7 +43,7 @@ class TenantSession:
 
 @dataclass(frozen=True, slots=True)
 class PlatformRole:
-    """The functions' own role."""
+    """The role assumed for what the platform owns, by the functions that answer requests."""
 
     policy: str = "platform"
     prefix: str = "P#"
@@ -54,8 +54,20 @@ class PlatformRole:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistryReaderRole:
+    """The role assumed for the same by the stream function and the sweep: they ask who is suspended."""
+
+    policy: str = "registry-reader"
+    prefix: str = "P#"
+
+    @property
+    def context(self) -> Mapping[str, ContextValue]:
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionsRole:
-    """The role of the WebSocket and stream functions, for sockets whose tenant is not known yet."""
+    """The functions' own role, for sockets whose tenant is not known yet."""
 
     policy: str = "connections"
     prefix: str = "C#"

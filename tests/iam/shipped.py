@@ -1,32 +1,48 @@
-"""The policies as they are deployed: their text is in infra/policies, their parameters are filled in here.
-
-`${TableArn}` and `${ControlTableArn}` stand for the tables' ARNs; a name with a colon,
-`${aws:PrincipalTag/tenant}`, is a policy variable, which is IAM's to fill in.
-"""
+"""The policies as they are deployed: those of infra/template.yaml, rendered for two tables."""
 
 import json
-import re
-from pathlib import Path
+from functools import cache
 from typing import Any
 
-POLICIES = Path(__file__).parents[2] / "infra" / "policies"
-_PARAMETER = re.compile(r"\$\{(\w+)\}")
+from infra.rendering import ACCOUNT, REGION, render
+
+# What a deployment without a user pool of its own must be told.
+ISSUER = {
+    "JwtIssuer": "https://issuer.example",
+    "JwtAudience": "api",
+    "JwksUrl": "https://issuer.example/jwks",
+}
+NAMES = {"Table": "the-data-table", "ControlTable": "the-control-table"}
+_ROLES = {"tenant": "TenantRole", "platform": "PlatformRole", "registry-reader": "RegistryReaderRole"}
 
 
 def table_arn(name: str, index: str | None = None) -> str:
-    arn = f"arn:aws:dynamodb:us-east-1:123456789012:table/{name}"
+    arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"
     return arn if index is None else f"{arn}/index/{index}"
 
 
-def shipped_policy(name: str, **parameters: str) -> dict[str, Any]:
-    """One document: `tenant`, `platform`, `connections`; a parameter that it needs and does not get is a
-    KeyError.
-    """
-    text = (POLICIES / f"{name}.json").read_text(encoding="utf-8")
-    return json.loads(_PARAMETER.sub(lambda parameter: parameters[parameter[1]], text))
-
-
 def shipped_policies(table: str, control: str) -> dict[str, dict[str, Any]]:
-    """All documents, for a data table and a control table of these names."""
-    arns = {"TableArn": table_arn(table), "ControlTableArn": table_arn(control)}
-    return {name: shipped_policy(name, **arns) for name in ("tenant", "platform", "connections")}
+    """The documents by name, for a data table and a control table of these names.
+
+    `tenant`, `platform` and `registry-reader` are those of the roles that are assumed; `connections` is what
+    the functions' own roles may do with sockets.
+    """
+    text = _rendered()
+    for placeholder, name in zip(NAMES.values(), (table, control), strict=True):
+        text = text.replace(table_arn(placeholder), table_arn(name))
+    return json.loads(text)
+
+
+@cache
+def _rendered() -> str:
+    resources = render(parameters=ISSUER, names=NAMES)["Resources"]
+    documents = {name: _inline(resources[role], name) for name, role in _ROLES.items()}
+    own = resources["SocketsAccess"]["Properties"]["PolicyDocument"]
+    sockets = [statement for statement in own["Statement"] if statement["Sid"] == "Sockets"]
+    return json.dumps(documents | {"connections": {**own, "Statement": sockets}})
+
+
+def _inline(role: dict[str, Any], name: str) -> dict[str, Any]:
+    (policy,) = role["Properties"]["Policies"]
+    assert policy["PolicyName"] == name
+    return policy["PolicyDocument"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.iam.policy import Policy, Request
-from tests.iam.shipped import shipped_policy, table_arn
+from tests.iam.shipped import shipped_policies, table_arn
 
 NODE_PROJECT = Path(__file__).parent / "node"
 CASES, SEED = 1000, 20
@@ -64,7 +64,8 @@ ACTIONS = [
 ACTION_PATTERNS = [*ACTIONS, "getitem", "*", "Batch*", "?etItem"]
 INDEXABLE = {"Query", "Scan"}
 TABLES = ["data", "data", "data", "control", "control", "dataset"]
-SHIPPED = ["tenant", "tenant", "platform", "connections"]
+_POLICIES = shipped_policies("data", "control")
+SHIPPED = [_POLICIES["tenant"], *_POLICIES.values()]
 RESOURCE_PATTERNS = [
     table_arn("data"),
     table_arn("data", "*"),
@@ -105,11 +106,7 @@ def statement(chance: random.Random) -> dict[str, Any]:
 
 def policy(chance: random.Random) -> dict[str, Any]:
     if chance.random() < 0.3:
-        return shipped_policy(
-            chance.choice(SHIPPED),
-            TableArn=table_arn("data"),
-            ControlTableArn=table_arn("control"),
-        )
+        return chance.choice(SHIPPED)
     statements = [statement(chance) for _ in range(chance.randint(1, 3))]
     return {"Version": "2012-10-17", "Statement": statements}
 

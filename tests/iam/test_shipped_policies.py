@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 from tests.iam.calls import CONTROL, DATA, CallParams
 from tests.iam.guard import PolicyGuard, Principal
 from tests.iam.policy import Policy, Request
-from tests.iam.shipped import shipped_policies, shipped_policy, table_arn
+from tests.iam.shipped import shipped_policies, table_arn
 from tests.iam.verdicts import ALLOWED, DENIED, TABLES, label
 
 POLICIES = {name: Policy(document) for name, document in shipped_policies(DATA, CONTROL).items()}
-TENANT_POLICY, PLATFORM_POLICY, CONNECTIONS_POLICY = (
-    POLICIES[name] for name in ("tenant", "platform", "connections")
+TENANT_POLICY, PLATFORM_POLICY, READER_POLICY, CONNECTIONS_POLICY = (
+    POLICIES[name] for name in ("tenant", "platform", "registry-reader", "connections")
 )
 INDEX = {DATA: "by_position", CONTROL: "timeline"}
 
@@ -58,6 +58,7 @@ WHOLE_TABLE_ACTIONS = [
 OWN_KEY = {
     "tenant": ({"aws:PrincipalTag/tenant": "t1"}, "T#t1#a"),
     "platform": ({}, "P#tenants"),
+    "registry-reader": ({}, "P#tenants"),
     "connections": ({}, "C#one"),
 }
 
@@ -92,6 +93,7 @@ ITEMS, LISTS, LOG, TIMELINES = (table_arn(table) + end for table in TABLES for e
     [
         (TENANT_POLICY, [ITEMS, LISTS, LOG, TIMELINES]),
         (PLATFORM_POLICY, [ITEMS, LISTS]),
+        (READER_POLICY, [ITEMS]),
         (CONNECTIONS_POLICY, [LOG]),
     ],
     ids=POLICIES,
@@ -128,7 +130,8 @@ def test_a_tenant_reaches_exactly_the_keys_under_its_own_prefix(
 
 
 @pytest.mark.parametrize(
-    ("policy", "table", "family"), [(PLATFORM_POLICY, DATA, "P#"), (CONNECTIONS_POLICY, CONTROL, "C#")]
+    ("policy", "table", "family"),
+    [(PLATFORM_POLICY, DATA, "P#"), (READER_POLICY, DATA, "P#"), (CONNECTIONS_POLICY, CONTROL, "C#")],
 )
 @given(
     keys=st.lists(st.builds("{}#{}".format, st.sampled_from("PC"), awkward) | awkward, min_size=1, max_size=3)
@@ -139,9 +142,3 @@ def test_the_other_roles_reach_exactly_the_keys_of_their_family(
     request = Request("dynamodb:BatchGetItem", table_arn(table), {"dynamodb:LeadingKeys": tuple(keys)})
 
     assert policy.allows(request) == all(each.startswith(family) for each in keys)
-
-
-def test_a_parameter_that_is_not_given_is_told() -> None:
-    for missing, given_one in (("ControlTableArn", "TableArn"), ("TableArn", "ControlTableArn")):
-        with pytest.raises(KeyError, match=f"'{missing}'"):
-            shipped_policy("tenant", **{given_one: table_arn(DATA)})

@@ -19,10 +19,15 @@ from tests.iam.calls import (
     update,
     whole,
 )
-from tests.iam.guard import ConnectionsRole, PlatformRole, Principal, TenantSession
+from tests.iam.guard import ConnectionsRole, PlatformRole, Principal, RegistryReaderRole, TenantSession
 from tests.iam.shipped import table_arn
 
-T1, PLATFORM, CONNECTIONS = TenantSession("t1"), PlatformRole(), ConnectionsRole()
+T1, PLATFORM, READER, CONNECTIONS = (
+    TenantSession("t1"),
+    PlatformRole(),
+    RegistryReaderRole(),
+    ConnectionsRole(),
+)
 TABLES = (DATA, CONTROL)
 
 Case = tuple[Principal, CallParams]
@@ -61,6 +66,7 @@ ALLOWED: list[Case] = [
     (PLATFORM, update("P#tenant#t1")),
     (PLATFORM, listing("P#tenants")),
     (PLATFORM, batch("P#tenant#t1", "P#tenant#t2")),
+    (READER, get("P#tenant#t1")),
     (CONNECTIONS, get("C#connection", CONTROL)),
     (CONNECTIONS, put("C#connection", CONTROL)),
     (CONNECTIONS, delete("C#connection", CONTROL)),
@@ -121,21 +127,21 @@ def _untagged(table: str) -> list[Case]:
 
 
 def _between_families(table: str) -> list[Case]:
-    own = {T1: "T#t1#a", PLATFORM: "P#tenant#t1", CONNECTIONS: "C#connection"}
+    own = {T1: "T#t1#a", PLATFORM: "P#tenant#t1", READER: "P#tenant#t1", CONNECTIONS: "C#connection"}
     calls = (get, put, update, delete, query, listing)
     return [
         *(
             (principal, call(partition, table))
             for principal in own
-            for owner, partition in own.items()
-            if owner != principal
+            for partition in sorted(set(own.values()) - {own[principal]})
             for call in calls
         ),
-        *((principal, get(own[principal][0], table)) for principal in (PLATFORM, CONNECTIONS)),
-        *((principal, listing(own[principal][0], table)) for principal in (PLATFORM, CONNECTIONS)),
+        *((principal, get(own[principal][0], table)) for principal in (PLATFORM, READER, CONNECTIONS)),
+        *((principal, listing(own[principal][0], table)) for principal in (PLATFORM, READER, CONNECTIONS)),
         (T1, put_and_check("T#t1#a", "P#tenant#t1", table)),
         (T1, batch("T#t1#a", "C#connection", table=table)),
         (PLATFORM, batch("P#tenant#t1", "T#t1#a", table=table)),
+        (READER, batch("P#tenant#t1", "T#t1#a", table=table)),
         (CONNECTIONS, batch("C#connection", "T#t1#a", table=table)),
         (TenantSession("P"), get("P#tenant#t1", table)),
         (TenantSession("C"), get("C#connection", table)),
@@ -146,7 +152,7 @@ def _without_partition(table: str) -> list[Case]:
     index = "timeline" if table == CONTROL else "by_position"
     return [
         (principal, call)
-        for principal in (T1, PLATFORM, CONNECTIONS)
+        for principal in (T1, PLATFORM, READER, CONNECTIONS)
         for call in (
             whole("Scan", table),
             whole("Scan", table, IndexName=index),
@@ -177,6 +183,7 @@ def _unused() -> list[Case]:
             )
         ),
         *((PLATFORM, call("P#tenants")) for call in (query, delete, get_item, batch_write)),
+        *((READER, call("P#a")) for call in (put, update, delete, query, listing, get_item, batch_write)),
         *((CONNECTIONS, call("C#one", CONTROL)) for call in (update, get_item, batch_write)),
     ]
 
@@ -190,6 +197,7 @@ def _elsewhere() -> list[Case]:
             for table in (CONTROL, OTHER)
             for call in (get, put, update, listing)
         ),
+        *((READER, get("P#a", table)) for table in (CONTROL, OTHER)),
         *(
             (CONNECTIONS, call("C#a", table))
             for table in (DATA, OTHER)
@@ -215,7 +223,7 @@ def label(case: object) -> str:
     match case:
         case TenantSession(tenant):
             return f"tag={tenant}"
-        case PlatformRole() | ConnectionsRole():
+        case PlatformRole() | RegistryReaderRole() | ConnectionsRole():
             return case.policy
         case (operation, _):
             return str(operation)

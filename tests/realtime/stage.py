@@ -6,8 +6,8 @@ import itertools
 import json
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,10 +16,17 @@ import aiobotocore.session
 
 from graphql_api.auth.identity import Role
 from graphql_api.deadline import Deadline
-from graphql_api.handlers.events import StreamHandler, SweepHandler, WebSocketHandler
+from graphql_api.handlers.events import (
+    MAX_SECONDS,
+    Event,
+    Response,
+    StreamHandler,
+    SweepHandler,
+    WebSocketHandler,
+)
 from graphql_api.realtime.gateway import GoneError, UndeliverableError
 from graphql_api.settings import Profile
-from tests.world import AUDIENCE, ISSUER, KEYS, World, open_world, token, user_uid
+from tests.world import AUDIENCE, ISSUER, KEYS, READS_REGISTRY, World, open_world, token, user_uid
 
 SUBPROTOCOL = "graphql-transport-ws"
 # What stays for a while whoever has gone: the log, what groups ask, and how far the sweep has come.
@@ -160,6 +167,31 @@ class Client:
         return await self._stage.door.handle({"requestContext": context, **more})
 
 
+class _Stream(StreamHandler):
+    """The stream function, with the rights of its own role."""
+
+    async def handle(self, event: Event, seconds: float = MAX_SECONDS) -> Response:
+        with _reading_registry():
+            return await super().handle(event, seconds)
+
+
+class _Sweep(SweepHandler):
+    """The sweep's function, with the rights of its own role."""
+
+    async def handle(self, seconds: float = MAX_SECONDS) -> int:
+        with _reading_registry():
+            return await super().handle(seconds)
+
+
+@contextmanager
+def _reading_registry() -> Iterator[None]:
+    mark = READS_REGISTRY.set(True)
+    try:
+        yield
+    finally:
+        READS_REGISTRY.reset(mark)
+
+
 class Stage:
     """The world, its WebSocket door, and its stream in the hand of the test."""
 
@@ -168,8 +200,8 @@ class Stage:
         self.sink = sink
         self.numbers = itertools.count(1)
         self.door = WebSocketHandler(world.services)
-        self.stream = StreamHandler(world.services)
-        self.sweep = SweepHandler(world.services)
+        self.stream = _Stream(world.services)
+        self.sweep = _Sweep(world.services)
         self._streams = streams
         self._iterator = iterator
         self._arn = arn

@@ -62,7 +62,7 @@ def test_clients_are_made_where_their_settings_are_known():
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in makers
     }
-    assert found == {"store/client.py", "realtime/gateway.py", "local/pump/pump.py"}
+    assert found == {"store/client.py", "local/pump/pump.py"}
 
 
 async def test_a_database_has_one_client_until_it_is_closed():
