@@ -4,6 +4,7 @@ VENV ?= .venv
 PORT ?= 8000
 TESTS ?= tests
 ARCHITECTURE ?= arm64
+TEMPLATE ?= infra/template.yaml
 
 BIN = $(VENV)/bin
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2] if sys.version_info >= (3, 11) else "")' 2>/dev/null)
@@ -12,15 +13,22 @@ INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes
 # The stamp carries the version, so another PYTHON makes the environment anew instead of using the wrong one.
 READY := $(VENV)/.locked-$(VERSION)
 MINISTACK := .venv-ministack/.locked
+GATES := .venv-gates/.locked
+SAM := .venv-sam/.locked
+SUPPLY_CHAIN := .venv-supply-chain/.locked
+EMULATOR := .venv-emulator/.locked
 NPM := $(shell command -v npm)
 NODE := $(shell command -v node)
 NODE_TESTS := $(if $(NPM),$(patsubst %/package-lock.json,%/node_modules/.locked,$(wildcard \
   tests/node/package-lock.json tests/*/node/package-lock.json bench/node/package-lock.json)))
+# Lambda's Python: bytecode is of one version, and the emulator runs functions under its own. A shim may be there and refuse.
+PYTHON313 = $(shell for each in python3.13 $$HOME/.pyenv/versions/3.13*/bin/python3; do \
+  $$each -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' >/dev/null 2>&1 && command -v $$each && break; done)
 # Vite asks for node 20.19; an older one still runs the other node-based tests.
 IDE := $(if $(NPM),$(shell node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
   if (a > 20 || (a === 20 && b >= 19)) console.log("graphql_api/static/ide/index.html")'))
 
-.PHONY: help serve test lint suite lock bench package ide clean python
+.PHONY: help serve test lint suite lock bench package gates e2e deploy ide clean python
 .DEFAULT_GOAL := help
 
 help:
@@ -30,6 +38,9 @@ help:
 	@echo 'make suite   the tests alone   (TESTS=tests/store)'
 	@echo 'make bench   CPU per request, event and cold start; DynamoDB calls per operation'
 	@echo 'make package build/lambda.zip for Lambda (ARCHITECTURE=x86_64; needs python3.13)'
+	@echo 'make gates   template, code, secrets, bill of materials and workflows, each by its checker'
+	@echo 'make e2e     template and package, deployed to an AWS emulator and driven there (needs python3.13 and node)'
+	@echo 'make deploy  infra/template.yaml and build/lambda.zip to AWS   (STAGE=dev; docs/operations.md has the rest)'
 	@echo 'make ide     build GraphiQL (needs node)'
 	@echo 'make lock    pin and hash every dependency again (needs uv; UV_FLAGS=--upgrade)'
 	@echo 'make clean   remove everything that is built; demo data stays'
@@ -69,6 +80,20 @@ bench: $(READY) $(MINISTACK) $(if $(NPM),bench/node/node_modules/.locked)
 package: $(READY)
 	@$(BIN)/python -m infra.package --architecture $(ARCHITECTURE) --output build/lambda.zip
 
+gates: $(READY) $(GATES) $(SAM) $(SUPPLY_CHAIN)
+	$(BIN)/python -m infra.gates
+	$(BIN)/python -m infra.supply_chain
+
+# Where python3.13 or node is missing, every test says that it is skipped, and the last line what is missing.
+e2e: $(READY) $(if $(PYTHON313),$(EMULATOR)) $(if $(NPM),tests/clients/node/node_modules/.locked)
+	$(BIN)/pytest -v tests/package tests/e2e
+
+# AS_BUILT=1 deploys the zip that is there, as it was built and tested elsewhere.
+deploy: $(READY) $(SAM) $(if $(AS_BUILT),,package)
+	@test -n '$(STAGE)' || { echo 'make deploy needs STAGE=dev, test or prod.'; exit 1; }
+	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam deploy --template-file $(TEMPLATE) --config-env '$(STAGE)' \
+	  --parameter-overrides $$($(BIN)/python -m infra.release '$(STAGE)' $(WORD)) $(DEPLOY_FLAGS)
+
 ide: $(if $(wildcard ide/package-lock.json),$(IDE))
 ifdef IDE
 	@:
@@ -81,13 +106,13 @@ lock:
 	@command -v uv >/dev/null || { echo 'make lock needs uv on PATH.'; exit 1; }
 	uv pip compile pyproject.toml $(LOCK) -o requirements/runtime.txt
 	uv pip compile pyproject.toml --group dev $(LOCK) -o requirements/dev.txt
-	uv pip compile --group pyproject.toml:ministack $(LOCK) -o requirements/ministack.txt
+	for group in ministack emulator gates sam supply-chain; do uv pip compile --group pyproject.toml:$$group $(LOCK) -o requirements/$$group.txt; done
 
 # One lock for every platform and Python; it names no index, so any mirror serves it.
 LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(UV_FLAGS)
 
 clean:
-	rm -rf .venv .venv-3.13 .venv-ministack build dist graphql_api/static .coverage .hypothesis
+	rm -rf .venv .venv-3.13 .venv-ministack .venv-emulator .venv-gates .venv-sam .venv-supply-chain build dist graphql_api/static .coverage .hypothesis
 	rm -rf .pytest_cache .ruff_cache .import_linter_cache ide/node_modules tests/node/node_modules tests/*/node/node_modules bench/node/node_modules
 	find bench graphql_api infra tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -100,9 +125,15 @@ $(READY): requirements/dev.txt | python
 	$(BIN)/python $(INSTALL) -r $<
 	@touch $@
 
-$(MINISTACK): requirements/ministack.txt | python
-	$(PYTHON) -m venv --clear .venv-ministack
-	.venv-ministack/bin/python $(INSTALL) -r $<
+$(EMULATOR): requirements/emulator.txt
+	$(PYTHON313) -m venv --clear .venv-emulator
+	.venv-emulator/bin/python $(INSTALL) -r $<
+	@touch $@
+
+# --no-deps: the lock is complete, and pip takes what a package asks for with extras for something not locked.
+.venv-%/.locked: requirements/%.txt | python
+	$(PYTHON) -m venv --clear .venv-$*
+	.venv-$*/bin/python $(INSTALL) --no-deps -r $<
 	@touch $@
 
 %/node_modules/.locked: %/package-lock.json

@@ -107,7 +107,9 @@ def build_services(
         settings=settings,
         sources=Sources(database, seals, now, make_uid, settings.log_retention),
         operations=Operations(build_schema(), Limits(), settings.profile),
-        verifier=TokenVerifier(JwksKeys(settings.jwks_url), settings.issuer, settings.audience),
+        verifier=TokenVerifier(
+            JwksKeys(settings.jwks_url), settings.issuer, settings.audience, settings.subject_claim
+        ),
         memberships=Memberships(read, clock=time.time),
         listeners=Memberships(read, MEMBERSHIP_SECONDS, clock=time.time),
         gateway=ApiGateway(settings),

@@ -59,6 +59,7 @@ def _is_origin(text: str) -> bool:
 class Settings:
     """What differs between one installation and another; nothing here changes while it runs.
 
+    `subject_claim`: the claim that says who somebody is, where the issuer's own `sub` cannot be chosen.
     `cursor_secrets`: the first signs, every one verifies, so a secret can be rotated; or `cursor_secret_arn`,
     a secret of AWS Secrets Manager of which the current and the previous version serve.
     `tenant_role_arn`, `platform_role_arn`: assumed to sign calls for a tenant's keys and for the platform's;
@@ -76,6 +77,7 @@ class Settings:
     issuer: str
     audience: str
     jwks_url: str
+    subject_claim: str = "sub"
     cursor_secrets: tuple[bytes, ...] = ()
     cursor_secret_arn: str | None = None
     tenant_role_arn: str | None = None
@@ -123,6 +125,7 @@ class Settings:
             issuer=_read(env, "JWT_ISSUER", str),
             audience=_read(env, "JWT_AUDIENCE", str),
             jwks_url=_read(env, "JWKS_URL", str),
+            subject_claim=_read(env, "JWT_SUBJECT_CLAIM", str, "sub"),
             cursor_secrets=_secrets(env.get("CURSOR_SECRETS", "")),
             cursor_secret_arn=env.get("CURSOR_SECRET_ARN") or None,
             tenant_role_arn=env.get("TENANT_ROLE_ARN") or None,

@@ -12,7 +12,7 @@ class TagError(ValueError):
 
 def read(path: Path) -> dict[str, Any]:
     """The template at `path`, with nothing filled in. TagError or yaml.YAMLError if it is none."""
-    return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - derived from SafeLoader
+    return _Loader(path.read_text(encoding="utf-8")).get_single_data()
 
 
 class _Loader(yaml.SafeLoader):

@@ -61,12 +61,13 @@ class Claims:
 
 
 class TokenVerifier:
-    """Verifies access tokens of one issuer for one audience."""
+    """Verifies access tokens of one issuer for one audience; `subject_claim` says who somebody is."""
 
-    def __init__(self, keys: KeySource, issuer: str, audience: str) -> None:
+    def __init__(self, keys: KeySource, issuer: str, audience: str, subject_claim: str = "sub") -> None:
         self._keys = keys
         self._issuer = issuer
         self._audience = audience
+        self._subject_claim = subject_claim
         self._decoder = _Decoder(_OPTIONS)
 
     async def verify(self, token: str) -> Claims:
@@ -83,7 +84,7 @@ class TokenVerifier:
                 audience=self._audience,
                 leeway=LEEWAY,
             )
-            return _claims(payload)
+            return _claims(payload, payload.get(self._subject_claim))
         except _REFUSALS as reason:
             raise UnauthenticatedError(INVALID_TOKEN) from reason
 
@@ -109,7 +110,7 @@ def _key_id(token: str) -> str:
     return key_id
 
 
-def _claims(payload: dict[str, Any]) -> Claims:
+def _claims(payload: dict[str, Any], subject: object) -> Claims:
     """The strict claim model; PyJWT has compared issuer, audience and times, but converts as it reads."""
     issued, expires = _integer(payload, "iat"), _integer(payload, "exp")
     if "nbf" in payload:
@@ -119,8 +120,10 @@ def _claims(payload: dict[str, Any]) -> Claims:
     tenant = payload.get("tenant")
     if tenant is not None and not isinstance(tenant, str):
         raise TypeError("tenant is not a string")
+    if not isinstance(subject, str):
+        raise TypeError("the subject is not a string")
     role = _highest_role(payload.get("roles"))
-    return Claims(payload["sub"], role, tenant, expires_at=min(expires, issued + MAX_AGE))
+    return Claims(subject, role, tenant, expires_at=min(expires, issued + MAX_AGE))
 
 
 def _integer(payload: dict[str, Any], name: str) -> int:

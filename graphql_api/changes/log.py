@@ -33,7 +33,7 @@ from graphql_api.store.keys import (
 )
 from graphql_api.store.schema import EPOCH, EXPIRY, SEGMENT_POINTER, SORT, LogIndex
 from graphql_api.store.table import MAX_TRANSACTION_ITEMS, StoreBusyError, Table
-from graphql_api.store.writes import PRESENT, Put, Update
+from graphql_api.store.writes import PRESENT, Put
 
 MAX_SEGMENT_CHANGES = MAX_TRANSACTION_ITEMS - 3
 MAX_SEGMENT_BYTES = 300_000  # of the 400 KB of an item (DynamoDB)
@@ -230,14 +230,15 @@ class ChangeLog:
             found |= (await self._table.batch_get(chunk, consistent=True)).keys()
         return [change for key, change in keys.items() if key not in found]
 
-    async def _renamed(self, head: LogHead) -> list[Update]:
+    async def _renamed(self, head: LogHead) -> list[Put]:
         """The last segment in the head's epoch, for `settled`; none where it has expired."""
         key = self._segment_key(head.sequence)
         item = (await self._table.batch_get([key], consistent=True)).get(key)
         if item is None:
             return []
         changes: Item = {"former": item.get("former", item[EPOCH]), EPOCH: {"S": head.epoch}}
-        return [Update(key, changes, frozenset(), PRESENT, moved)]
+        # No policy allows an update or a deletion in the log, so that neither happens by mistake.
+        return [Put(key, item | changes, moved, PRESENT)]
 
     def _segment_key(self, last: int) -> Key:
         return Key(self._segments, place(last))

@@ -108,7 +108,8 @@ async def test_one_table_of_a_call_denies_the_other(
     put: Any = {"Put": {"TableName": "data", "Item": KEY}}
     check: Any = {"TableName": "control", "Key": KEY, "ConditionExpression": "attribute_exists(pk)"}
 
-    await dynamodb.transact_write_items(TransactItems=[put, {"Delete": {"TableName": "control", "Key": KEY}}])
+    elsewhere: Any = {"Put": {"TableName": "control", "Item": KEY}}
+    await dynamodb.transact_write_items(TransactItems=[put, elsewhere])
     with pytest.raises(ClientError, match=r"ConditionCheckItem.*control"):
         await dynamodb.transact_write_items(TransactItems=[put, {"ConditionCheck": check}])
     with pytest.raises(ClientError, match="globex"):

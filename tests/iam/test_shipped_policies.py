@@ -91,7 +91,7 @@ ITEMS, LISTS, LOG, TIMELINES = (table_arn(table) + end for table in TABLES for e
 @pytest.mark.parametrize(
     ("policy", "resources"),
     [
-        (TENANT_POLICY, [ITEMS, LISTS, LOG, TIMELINES]),
+        (TENANT_POLICY, [ITEMS, LISTS, LOG, LOG, TIMELINES]),
         (PLATFORM_POLICY, [ITEMS, LISTS]),
         (READER_POLICY, [ITEMS]),
         (CONNECTIONS_POLICY, [LOG]),

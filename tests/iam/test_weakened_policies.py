@@ -22,10 +22,16 @@ WEAKENED = {
     "an empty tag": [("?*", "*")],
     "every table for the data table": [(f"table/{DATA}", "table/*")],
     "every table for the control table": [(f"table/{CONTROL}", "table/*")],
-    "the registry's neighbours": [("P#*", "P*")],
-    "everything from the registry": [("P#*", "*")],
-    "a connection's neighbours": [("C#*", "C*")],
-    "everything from a connection": [("C#*", "*")],
+    "the registry's neighbours": [('"P#*"', '"P*"')],
+    "everything from the registry": [('"P#*"', '"*"')],
+    "a connection's neighbours": [('"C#*"', '"C*"')],
+    "everything from a connection": [('"C#*"', '"*"')],
+}
+SOCKETS_WEAKENED = {
+    "the log as well": [("#SOCKET*", "#*")],
+    "any tenant's sockets": [("T#${aws:PrincipalTag/tenant}#SOCKET", "T#*#SOCKET")],
+    "any tenant's topics": [("T#${aws:PrincipalTag/tenant}#TOPIC", "T#*#TOPIC")],
+    "any tenant's groups": [("T#${aws:PrincipalTag/tenant}#GROUP", "T#*#GROUP")],
 }
 # A query names one partition, so these weaken nothing but what grants other actions.
 ITEMS_WEAKENED = {
@@ -44,8 +50,7 @@ def mutants() -> Iterator[Any]:
     """The documents with one weakness in one statement."""
     for name, shipped in shipped_policies(DATA, CONTROL).items():
         for position, statement in enumerate(shipped["Statement"]):
-            fitting = ITEMS_WEAKENED if "dynamodb:BatchGetItem" in statement["Action"] else LISTS_WEAKENED
-            for weakness, replacements in {**WEAKENED, **fitting}.items():
+            for weakness, replacements in {**WEAKENED, **_fitting(statement["Action"])}.items():
                 text = json.dumps(statement)
                 if all(original in text for original, _ in replacements):
                     for original, weaker in replacements:
@@ -53,6 +58,12 @@ def mutants() -> Iterator[Any]:
                     documents: Documents = shipped_policies(DATA, CONTROL)
                     documents[name]["Statement"][position] = json.loads(text)
                     yield pytest.param(documents, id=f"{statement['Sid']}: {weakness}")
+
+
+def _fitting(actions: str | list[str]) -> dict[str, list[tuple[str, str]]]:
+    if "dynamodb:BatchGetItem" in actions:
+        return ITEMS_WEAKENED
+    return LISTS_WEAKENED if "dynamodb:Query" in actions else SOCKETS_WEAKENED
 
 
 @pytest.mark.parametrize("documents", [*mutants()])
@@ -65,4 +76,4 @@ def test_the_denied_cases_tell_a_weakened_statement(documents: Documents) -> Non
 def test_every_weakness_fits_some_statement() -> None:
     tried = {str(mutant.id).partition(": ")[2] for mutant in mutants()}
 
-    assert tried == {*WEAKENED, *ITEMS_WEAKENED, *LISTS_WEAKENED}
+    assert tried == {*WEAKENED, *ITEMS_WEAKENED, *LISTS_WEAKENED, *SOCKETS_WEAKENED}

@@ -39,16 +39,21 @@ def put_and_check(stored: str, checked: str, table: str = DATA) -> CallParams:
 
 def replacement(stored: str, gone: str) -> CallParams:
     return transaction(
-        ("Put", put(stored, CONTROL)), ("Delete", delete(gone, CONTROL)), ("Update", update(stored, CONTROL))
+        ("Put", put(stored, CONTROL)), ("Delete", delete(gone, CONTROL)), ("Update", update(gone, CONTROL))
     )
 
+
+# What comes and goes in the control table, and what stays as it was written.
+SOCKETS = ("GROUP#1", "SOCKET#1", "SOCKETS", "SOCKETS#COUNT", "TOPIC#TASKS")
+LOG = ("LOG", "LOG#SEGMENTS", "LOG#TIMELINE", "HISTORY#TASK#1", "task#1")
 
 ALLOWED: list[Case] = [
     (T1, put_and_check("T#t1#a", "T#t1#b")),
     (T1, listing("T#t1#project#1")),
     (T1, listing("T#t1#LOG#TIMELINE", CONTROL)),
     (T1, query("T#t1#TOPIC#TASKS", CONTROL)),
-    (T1, delete("T#t1#SOCKET#1", CONTROL)),
+    *((T1, call(f"T#t1#{path}", CONTROL)) for path in SOCKETS for call in (delete, update)),
+    (T1, update("T#t1#task#1")),
     (T1, replacement("T#t1#LOG", "T#t1#SOCKET#1")),
     *(
         case
@@ -56,7 +61,6 @@ ALLOWED: list[Case] = [
         for case in (
             (T1, get("T#t1#task#1", table)),
             (T1, put("T#t1#task#1", table)),
-            (T1, update("T#t1#task#1", table)),
             (T1, batch("T#t1#a", "T#t1#b", table=table)),
             (TenantSession("t10"), get("T#t10#task#1", table)),
         )
@@ -172,6 +176,8 @@ def _unused() -> list[Case]:
         (T1, ("ExportTableToPointInTime", {"TableArn": table_arn(DATA), "S3Bucket": "out"})),
         (T1, delete("T#t1#a")),
         (T1, query("T#t1#tasks")),
+        *((T1, call(f"T#t1#{path}", CONTROL)) for path in LOG for call in (delete, update)),
+        (T1, replacement("T#t1#SOCKET#1", "T#t1#LOG")),
         (T1, put_and_check("T#t1#a", "T#t1#b", CONTROL)),
         *(
             case
@@ -185,6 +191,17 @@ def _unused() -> list[Case]:
         *((PLATFORM, call("P#tenants")) for call in (query, delete, get_item, batch_write)),
         *((READER, call("P#a")) for call in (put, update, delete, query, listing, get_item, batch_write)),
         *((CONNECTIONS, call("C#one", CONTROL)) for call in (update, get_item, batch_write)),
+    ]
+
+
+def _sockets() -> list[Case]:
+    """Deletions and updates of what may be deleted and updated, but of another tenant or in another table."""
+    return [
+        *((T1, call(f"T#t2#{path}", CONTROL)) for path in SOCKETS for call in (delete, update)),
+        (TenantSession("t10"), delete("T#t1#SOCKET#1", CONTROL)),
+        (TenantSession(None), delete("T#t1#SOCKET#1", CONTROL)),
+        (TenantSession(""), delete("T##SOCKET#1", CONTROL)),
+        *((T1, delete("T#t1#SOCKET#1", table)) for table in (DATA, OTHER)),
     ]
 
 
@@ -215,6 +232,7 @@ DENIED: list[Case] = [
         for case in group(table)
     ),
     *_unused(),
+    *_sockets(),
     *_elsewhere(),
 ]
 
