@@ -128,8 +128,16 @@ class ChangeLog:
         path = partition(self.family, "LOG", "TIMELINE")
         found = await self._table.query(LogIndex.TIMELINE, path, FIRST, newest, 1, newest_first=True)
         if not found:
-            return EventCursor("", 0)
+            return await self._beginning()
         return EventCursor(found[0][EPOCH]["S"], int(found[0][keys.sort]["S"].rpartition(SORT_SEPARATOR)[2]))
+
+    async def _beginning(self) -> EventCursor:
+        """Before the oldest entry there is; the end of a log of which everything has expired."""
+        head = await self.head()
+        oldest = await self.after(0, 1)
+        if oldest:
+            return EventCursor(head.epoch, oldest[0].sequence - 1)
+        return EventCursor(head.epoch, head.sequence)
 
     async def append(self, changes: Sequence[Change]) -> list[LogEntry]:
         """Log what is not logged yet, in the order given; the entries that this call added.

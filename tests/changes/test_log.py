@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphql_api.changes.change import Change
+from graphql_api.changes.cursor import EventCursor
 from graphql_api.changes.log import MAX_SEGMENT_BYTES, MAX_SEGMENT_CHANGES, SETTLED_AFTER, chained
 from graphql_api.deadline import Deadline
 from graphql_api.errors import ApiError
@@ -249,6 +250,19 @@ async def test_what_is_settled_is_what_has_been_logged_for_a_while(ledger: Ledge
     # A second after the first change's three, and then five seconds after the others.
     assert told_at == [0, 0, 0, 1, 1, 1, 3, 3, 3]
     assert (await ledger.log.settled()).epoch == "epoch-1"
+
+
+async def test_a_log_of_which_everything_has_expired_is_settled_at_its_end(ledger: Ledger) -> None:
+    changes = some_changes(3)
+    await ledger.log.append(changes[:2])
+    ledger.forward(days=500)
+    await ledger.drop(ledger.segment_key(2))
+
+    assert await ledger.log.settled() == EventCursor("epoch-1", 2)
+    await ledger.log.append(changes[2:])
+    assert await ledger.log.settled() == EventCursor("epoch-1", 2)
+    ledger.forward(seconds=6)
+    assert await ledger.log.settled() == EventCursor("epoch-1", 3)
 
 
 async def test_nothing_settles_before_its_time(ledger: Ledger) -> None:
