@@ -16,7 +16,7 @@ from graphql_api.auth.identity import Role
 from graphql_api.auth.membership import Memberships
 from graphql_api.auth.tokens import Claims, TokenVerifier
 from graphql_api.bootstrap import MembershipReader
-from graphql_api.handlers.events import StreamHandler, SweepHandler, WebSocketHandler
+from graphql_api.handlers.events import WebSocketHandler
 from graphql_api.operations.documents import Document, Documents
 from graphql_api.realtime.ingest import Ingest
 from graphql_api.realtime.services import MEMBERSHIP_SECONDS
@@ -31,6 +31,7 @@ from tests.isolation.request import Request
 from tests.isolation.sockets import Gateway, Sockets
 from tests.isolation.sources import EPOCH, Sources
 from tests.isolation.stream import Stream, owner_of_record
+from tests.realtime.stage import StreamFunction, SweepFunction
 from tests.world import CALLER, Caller, World, open_world
 
 # Knows the service's model, which takes longer to read than a run takes.
@@ -231,7 +232,7 @@ class Stage:
         # A process for sockets and one for the stream, as on Lambda: neither knows what the other remembers.
         listeners = Memberships(read, MEMBERSHIP_SECONDS, clock=self.sources.passed)
         elsewhere = dataclasses.replace(services, groups=Groups(), listeners=listeners)
-        self._ingest, self._sweeper = StreamHandler(elsewhere), SweepHandler(elsewhere)
+        self._ingest, self._sweeper = StreamFunction(elsewhere), SweepFunction(elsewhere)
         self._client = await self._resources.enter_async_context(self._new_client("dynamodb"))
         streams = await self._resources.enter_async_context(self._new_client("dynamodbstreams"))
         self._stream = Stream(streams, self.sources)

@@ -167,7 +167,7 @@ class Client:
         return await self._stage.door.handle({"requestContext": context, **more})
 
 
-class _Stream(StreamHandler):
+class StreamFunction(StreamHandler):
     """The stream function, with the rights of its own role."""
 
     async def handle(self, event: Event, seconds: float = MAX_SECONDS) -> Response:
@@ -175,7 +175,7 @@ class _Stream(StreamHandler):
             return await super().handle(event, seconds)
 
 
-class _Sweep(SweepHandler):
+class SweepFunction(SweepHandler):
     """The sweep's function, with the rights of its own role."""
 
     async def handle(self, seconds: float = MAX_SECONDS) -> int:
@@ -200,8 +200,8 @@ class Stage:
         self.sink = sink
         self.numbers = itertools.count(1)
         self.door = WebSocketHandler(world.services)
-        self.stream = _Stream(world.services)
-        self.sweep = _Sweep(world.services)
+        self.stream = StreamFunction(world.services)
+        self.sweep = SweepFunction(world.services)
         self._streams = streams
         self._iterator = iterator
         self._arn = arn
