@@ -84,8 +84,8 @@ class Services:
     async def open(self) -> None:
         """Connect what is not connected, read again what has to be; calling it once more changes nothing."""
         await self.secrets.refresh()
-        await self.sources.database.open()
         await self.gateway.open()
+        await self.sources.database.open()
 
     async def close(self) -> None:
         await self.secrets.close()

@@ -62,6 +62,7 @@ class Database:
         self._settings = settings
         self._resources = AsyncExitStack()
         self._client: DynamoDBClient | None = None
+        self._vending: Vending | None = None
 
     @property
     def is_open(self) -> bool:
@@ -86,6 +87,10 @@ class Database:
             )
         return self
 
+    def renew_session(self, family: Family) -> bool:
+        """After a refusal: whether the family's next call is signed by another session than this one was."""
+        return self._vending is not None and self._vending.renew(family)
+
     async def close(self) -> None:
         self._client = None
         await self._resources.aclose()
@@ -98,5 +103,6 @@ class Database:
         sts = await self._resources.enter_async_context(aws_client("sts", self._settings))
         session = get_session()
         session.register_component("data_loader", _SESSION.get_component("data_loader"))
-        session.register_component("credential_provider", Vending(roles, sts, _SESSION, PRINCIPAL.get))
+        self._vending = Vending(roles, sts, _SESSION, PRINCIPAL.get)
+        session.register_component("credential_provider", self._vending)
         return session

@@ -4,11 +4,12 @@ The functions' own roles cannot read a tenant's items. A call is signed with a s
 is tagged with the tenant, and the role's policy admits only keys that begin with the tag.
 """
 
+import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from aiobotocore.credentials import AioCredentials, AioRefreshableCredentials
 from aiobotocore.session import AioSession
@@ -24,6 +25,8 @@ SESSION_SECONDS = 3600  # The most that a role may give which was assumed by a r
 REFRESH_SECONDS = 300  # From here on the first caller fetches the next session, the others use this one.
 LAST_SECONDS = 60  # From here on nobody signs before the next session is there.
 MAX_SESSIONS = 1000  # of a process; the one used longest ago is forgotten
+# A refusal ends a session of that age: it may have been revoked. A younger one is refused for what it asks.
+RENEWABLE_SECONDS = 60
 TAG = "tenant"
 
 _EXPIRED = datetime.fromtimestamp(0, UTC)
@@ -68,7 +71,7 @@ class Vending:
         self._sts = sts
         self._own = own
         self._principal = principal
-        self._session_of = lru_cache(MAX_SESSIONS)(self._new_session)
+        self._sessions: OrderedDict[Family, _Session] = OrderedDict()
 
     async def load_credentials(self) -> AioCredentials:
         """Once for a client; which session signs is decided call by call."""
@@ -81,10 +84,26 @@ class Vending:
         if family == CONNECTIONS:
             own = await self._own.get_credentials()
             return await cast("AioCredentials", own).get_frozen_credentials()
-        return await self._session_of(family).get_frozen_credentials()
+        return await self._session(family).credentials.get_frozen_credentials()
 
-    def _new_session(self, family: Family) -> AioRefreshableCredentials:
-        """A session that is assumed when it first signs; whoever else signs then waits for it."""
+    def renew(self, family: Family) -> bool:
+        """Forget a session that was refused; whether the next call of the family is signed by another."""
+        session = self._sessions.get(family)
+        if session is None or time.time() - session.begun_at < RENEWABLE_SECONDS:
+            return False
+        del self._sessions[family]
+        return True
+
+    def _session(self, family: Family) -> "_Session":
+        if family not in self._sessions:
+            self._sessions[family] = _Session(self._credentials(family), time.time())
+        self._sessions.move_to_end(family)
+        if len(self._sessions) > MAX_SESSIONS:
+            self._sessions.popitem(last=False)
+        return self._sessions[family]
+
+    def _credentials(self, family: Family) -> AioRefreshableCredentials:
+        """Of a session that is assumed when it first signs; whoever else signs then waits for it."""
 
         async def assume() -> dict[str, str]:
             request = self._roles.request(family)
@@ -107,6 +126,13 @@ class Vending:
             advisory_timeout=REFRESH_SECONDS,
             mandatory_timeout=LAST_SECONDS,
         )
+
+
+class _Session(NamedTuple):
+    """One principal's, and when the process began to use it, in Unix time."""
+
+    credentials: AioRefreshableCredentials
+    begun_at: float
 
 
 class _PrincipalCredentials(AioCredentials):

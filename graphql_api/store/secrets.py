@@ -2,6 +2,7 @@
 into a snapshot of one that has not, and read again while it serves, so that it can be rotated.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 REFRESH = timedelta(minutes=5)
 # A new secret seals only when every process has had the time to read it.
 SETTLING = 2 * REFRESH
+# Nothing can be served without them; later a client waits for them, whom the old ones serve as well.
+FIRST_SECONDS, PATIENCE_SECONDS = 10.0, 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -48,15 +51,17 @@ class CursorSecrets:
         return self._read_at is not None and self._now() - self._read_at < REFRESH
 
     async def refresh(self) -> None:
-        """Read them if it is time to. While Secrets Manager is down, those that were read go on serving."""
+        """Read them if it is time to. While they cannot be read again, those that were read go on serving."""
         if self._arn is None or self.are_fresh:
             return
+        patience = FIRST_SECONDS if self._read_at is None else PATIENCE_SECONDS
         try:
-            self._seals.renew(await self._read(self._arn))
-        except (BotoCoreError, ClientError):
+            async with asyncio.timeout(patience):
+                self._seals.renew(await self._read(self._arn))
+        except (BotoCoreError, ClientError, TimeoutError, SettingsError):
             if self._read_at is None:
                 raise
-            _log.warning("The cursor secret could not be read again.", exc_info=True)
+            _log.error("The cursor secret could not be read again.", exc_info=True)
         self._read_at = self._now()
 
     async def close(self) -> None:
@@ -73,15 +78,25 @@ class CursorSecrets:
         try:
             previous = await _version(client, arn, "AWSPREVIOUS")
         except client.exceptions.ResourceNotFoundException:
-            return [current.secret]
+            previous = None
+        if current is None or previous is None:
+            return [_present(current or previous).secret]
         if self._now() - current.created_at < SETTLING:
             return [previous.secret, current.secret]
         return [current.secret, previous.secret]
 
 
-async def _version(client: "SecretsManagerClient", arn: str, stage: str) -> _Version:
+async def _version(client: "SecretsManagerClient", arn: str, stage: str) -> _Version | None:
+    """None for one that is no secret, however it came there: a rotation that failed stops nobody."""
     answer = await client.get_secret_value(SecretId=arn, VersionStage=stage)
-    secret = answer["SecretString"].strip().encode()
+    secret = answer.get("SecretString", "").strip().encode()
     if not is_strong(secret):
-        raise SettingsError("the cursor secret is too short")
+        _log.critical("A version of the cursor secret is too short.", extra={"stage": stage})
+        return None
     return _Version(secret, answer["CreatedDate"])
+
+
+def _present(version: _Version | None) -> _Version:
+    if version is None:
+        raise SettingsError("the cursor secret is too short")
+    return version

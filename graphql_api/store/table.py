@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, CredentialRetrievalError, HTTPClientError
 from botocore.exceptions import ConnectionError as EndpointError
 
 from graphql_api.deadline import Deadline
@@ -29,6 +29,7 @@ _BUSY = frozenset(
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "ServiceUnavailable",
+        "Throttling",  # STS says it so
         "ThrottlingException",
     }
 )
@@ -40,6 +41,8 @@ _CONFLICTS = frozenset(
 _TRANSIENT = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 # Of DynamoDB, and of the STS that gives the session a call is signed with.
 _REFUSED = frozenset({"AccessDenied", "AccessDeniedException"})
+# What a session is answered that has ended before its time, besides.
+_ENDED = frozenset({"ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"})
 
 _log = logging.getLogger(__name__)
 
@@ -191,19 +194,30 @@ class Table:
             raise
 
     async def _call(self, operation: Callable[..., Awaitable[Any]], **parameters: Any) -> Any:
-        self._deadline.require()
-        token = PRINCIPAL.set(self._principal)
         try:
-            async with asyncio.timeout(self._deadline.remaining()):
-                return await operation(**parameters)
+            return await self._signed(operation, parameters)
         except ClientError as error:
             if _is_busy(error):
                 raise StoreBusyError from error
             if _code(error) in _REFUSED:
                 _log.critical("DynamoDB refused a call.", extra={"principal": self._principal})
             raise
-        except (HTTPClientError, EndpointError, TimeoutError) as error:
+        except (CredentialRetrievalError, HTTPClientError, EndpointError, TimeoutError) as error:
             raise StoreBusyError from error
+
+    async def _signed(self, operation: Callable[..., Awaitable[Any]], parameters: Mapping[str, Any]) -> Any:
+        """The call as its principal, once more with another session where this one may have been ended."""
+        self._deadline.require()
+        token = PRINCIPAL.set(self._principal)
+        try:
+            async with asyncio.timeout(self._deadline.remaining()):
+                try:
+                    return await operation(**parameters)
+                except ClientError as error:
+                    is_refused = _code(error) in _REFUSED | _ENDED
+                    if not is_refused or not self._database.renew_session(self._principal):
+                        raise
+                return await operation(**parameters)
         finally:
             PRINCIPAL.reset(token)
 

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from graphql_api.store import credentials as credentials_module
 from graphql_api.store.client import Database, aws_client
 from graphql_api.store.credentials import Roles, Vending
 from graphql_api.store.keys import CONNECTIONS, PLATFORM, Family, entity_key, tenant_family
-from graphql_api.store.table import Table
+from graphql_api.store.table import StoreBusyError, Table
 from tests.reliability.network import answer_of
 from tests.world import settings
 
@@ -36,12 +37,13 @@ class Sts:
         self.requests: list[dict[str, Any]] = []
         self.lasts = timedelta(hours=1)
         self.refuses = False
+        self.code = "AccessDenied"
 
     async def assume_role(self, **request: Any) -> dict[str, Any]:
         self.requests.append(request)
         await asyncio.sleep(0.001)
         if self.refuses:
-            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "AssumeRole")
+            raise ClientError({"Error": {"Code": self.code, "Message": "no"}}, "AssumeRole")
         tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())}
         name = tags.get("tenant", "platform")
         return {
@@ -76,14 +78,21 @@ class Signed:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.keys: list[tuple[str, str]] = []
+        self.refusal, self.refused = "", tuple[str, ...]()
         events: Any = database.client.meta.events
         events.register("before-send.dynamodb", self._answer)
+
+    def refuse(self, code: str, *keys: str) -> None:
+        """From now on these access keys are answered so."""
+        self.refusal, self.refused = code, keys
 
     def _answer(self, request: AWSPreparedRequest, **_: object) -> Any:
         authorization = request.headers["Authorization"]
         text = authorization.decode() if isinstance(authorization, bytes) else authorization
         body = request.body.decode() if isinstance(request.body, bytes) else str(request.body)
         self.keys.append((text.partition("Credential=")[2].partition("/")[0], body))
+        if self.keys[-1][0] in self.refused:
+            return answer_of(request, 400, json.dumps({"__type": f"com.amazonaws#{self.refusal}"}).encode())
         return answer_of(request, 200, b'{"Responses": {}}')
 
     async def read(self, family: Family) -> str:
@@ -175,6 +184,45 @@ async def test_without_a_session_nothing_is_sent(signed: Signed, sts: Sts, caplo
     ]
     sts.refuses = False
     assert await signed.read(ACME) == "acme.2"
+
+
+@pytest.mark.parametrize(
+    "code", ["AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException"]
+)
+async def test_a_session_that_was_revoked_is_replaced_at_once(
+    signed: Signed, sts: Sts, code: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    await signed.read(ACME)
+    signed.refuse(code, "acme.1")
+    monkeypatch.setattr(credentials_module, "RENEWABLE_SECONDS", 0)
+    assert await signed.read(ACME) == "acme.2"
+    assert await signed.read(ACME) == "acme.2"
+    assert [record.levelname for record in caplog.records] == []
+
+
+async def test_what_a_young_session_is_refused_is_refused_and_asks_for_no_other(signed: Signed, sts: Sts):
+    signed.refuse("AccessDeniedException", "acme.1", "acme.2")
+    for _ in range(5):
+        with pytest.raises(ClientError):
+            await signed.read(ACME)
+    assert len(sts.requests) == 1
+
+
+async def test_what_another_session_is_refused_as_well_is_refused(
+    signed: Signed, sts: Sts, monkeypatch: pytest.MonkeyPatch
+):
+    signed.refuse("AccessDeniedException", "acme.1", "acme.2")
+    monkeypatch.setattr(credentials_module, "RENEWABLE_SECONDS", 0)
+    with pytest.raises(ClientError):
+        await signed.read(ACME)
+    assert [key for key, _ in signed.keys] == ["acme.1", "acme.2"]
+
+
+async def test_an_sts_that_is_too_busy_is_a_store_that_is(signed: Signed, sts: Sts):
+    sts.code = "Throttling"
+    sts.refuses = True
+    with pytest.raises(StoreBusyError):
+        await signed.read(ACME)
 
 
 async def test_a_caller_that_gives_up_does_not_keep_the_others_waiting(signed: Signed):

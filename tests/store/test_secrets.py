@@ -1,3 +1,4 @@
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -35,6 +36,7 @@ class Manager:
         self.now = START
         self.versions = [(OLD, START - timedelta(days=30))]
         self.is_down = False
+        self.hangs = False
         self.reads = 0
         self.opened = 0
 
@@ -44,6 +46,8 @@ class Manager:
     async def get_secret_value(self, *, SecretId: str, VersionStage: str) -> dict[str, Any]:  # noqa: N803
         assert SecretId == ARN
         self.reads += 1
+        if self.hangs:
+            await asyncio.sleep(60)
         if self.is_down:
             raise ClientError({"Error": {"Code": "InternalServiceError"}}, "GetSecretValue")
         place = {"AWSCURRENT": 1, "AWSPREVIOUS": 2}[VersionStage]
@@ -158,10 +162,40 @@ async def test_a_process_that_never_read_it_does_not_begin(manager: Manager):
     assert not process.secrets.are_fresh
 
 
-async def test_a_short_secret_is_refused(manager: Manager):
-    manager.rotate("short")
+@pytest.mark.parametrize("bad", ["short", ""])
+async def test_a_rotation_to_what_is_no_secret_stops_nobody(
+    manager: Manager, bad: str, caplog: pytest.LogCaptureFixture
+):
+    warm = Process(manager)
+    before = await warm.seal()
+    manager.rotate(bad)
+    manager.now += SETTLING
+    for process in (warm, Process(manager)):
+        assert await process.seal() == before
+    assert {record.levelname for record in caplog.records} == {"CRITICAL"}
+
+
+async def test_where_no_version_is_a_secret_a_process_does_not_begin_and_one_that_has_goes_on(
+    manager: Manager, caplog: pytest.LogCaptureFixture
+):
+    warm = Process(manager)
+    before = await warm.seal()
+    manager.versions = [("short", START)]
+    manager.now += REFRESH
     with pytest.raises(SettingsError, match="too short"):
         await Process(manager).seal()
+    assert await warm.seal() == before
+
+
+async def test_a_manager_that_hangs_holds_up_no_process_that_has_its_secrets(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+):
+    process = Process(manager)
+    before = await process.seal()
+    monkeypatch.setattr(secrets_module, "PATIENCE_SECONDS", 0.01)
+    manager.hangs = True
+    manager.now += REFRESH
+    assert await process.seal() == before
 
 
 async def test_secrets_given_in_the_settings_are_not_read_from_anywhere(manager: Manager):
