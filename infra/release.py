@@ -8,6 +8,7 @@ changed: a table was restored under another name.
 
 import argparse
 import hashlib
+import sys
 import tomllib
 from pathlib import Path
 
@@ -35,8 +36,9 @@ def main() -> None:
     parser.add_argument("--package", type=Path, default=PACKAGE)
     arguments = parser.parse_args()
     parameters = overrides(arguments.stage)
+    if unfit := [each for each in parameters if set(each) & set(" \t*?[\"'")]:
+        sys.exit(f"The shell would take these apart: {unfit}")
     release = digest(parameters, arguments.package, arguments.word)
-    # One line each: a value may hold a space.
     print(*parameters, f"Release={release}", sep="\n")
 
 

@@ -78,8 +78,8 @@ def detached(template: dict[str, Any], tables: Tables) -> dict[str, Any]:
 
 
 def adopting(processed: dict[str, Any], template: dict[str, Any], tables: Tables) -> dict[str, Any]:
-    """What the stack is, and the tables as the template describes them."""
-    described = {name: template["Resources"][name] for name in tables}
+    """What the stack is, and the tables as the template describes them, to stay if the import fails."""
+    described = {name: {**template["Resources"][name], "DeletionPolicy": "Retain"} for name in tables}
     return {**processed, "Resources": {**processed["Resources"], **described}}
 
 

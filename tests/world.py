@@ -32,7 +32,6 @@ from tests.iam.guard import (
     PlatformRole,
     PolicyGuard,
     Principal,
-    RegistryReaderRole,
     TenantSession,
 )
 
@@ -42,8 +41,9 @@ MEMBERS = (Role.VIEWER, Role.MEMBER, Role.MANAGER, Role.ADMIN)
 OPERATOR = "operator"
 # The tenant whose member makes the present request; the store cannot work for another one behind its back.
 CALLER: ContextVar[str | None] = ContextVar("caller", default=None)
-# Whether a function is at work that answers nobody's request: of the registry it may only read.
-READS_REGISTRY: ContextVar[bool] = ContextVar("reads_registry", default=False)
+# What the function at work may become for the platform's keys: the sweep, nobody.
+_PLATFORM = PlatformRole()
+REGISTRY: ContextVar[Principal | None] = ContextVar("registry", default=_PLATFORM)
 
 
 class PublishedKeys:
@@ -74,7 +74,7 @@ def principal() -> Principal | None:
         return None
     kind, _, slug = family.partition("#")
     if kind == "P":
-        return RegistryReaderRole() if READS_REGISTRY.get() else PlatformRole()
+        return REGISTRY.get()
     if kind == "C":
         return ConnectionsRole()
     return TenantSession(slug if caller in (None, slug) else caller)

@@ -57,7 +57,7 @@ def _deliver(execute: Any, function: dict[str, Any], records: list[dict[str, Any
             middle = 0 if handled else len(rest) // 2
             again = [_Batch(rest[:middle], batch.retries), _Batch(rest[middle:], batch.retries)]
             pending.extendleft(each for each in reversed(again) if each.records)
-        elif rest and batch.retries == mapping.get("MaximumRetryAttempts", -1):
+        elif rest and batch.retries == int(mapping.get("MaximumRetryAttempts", -1)):
             _set_aside(mapping, function, rest, result)
         elif rest:
             pending.appendleft(_Batch(rest, batch.retries + 1))

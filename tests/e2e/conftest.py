@@ -93,6 +93,8 @@ def parameters(account: Account, issuer: Issuer) -> dict[str, str]:
         "JwksUrl": issuer.jwks_url,
         "AllowedOrigins": ORIGIN,
         "EmulatorEndpoint": account.endpoint,
+        # A poison record is given up within seconds.
+        "StreamRetries": "10",
     }
 
 

@@ -24,12 +24,16 @@ async def until_closed(socket: ClientConnection) -> list[dict[str, Any]]:
         return [json.loads(message) async for message in socket]
 
 
-async def subscribe(socket: ClientConnection, member: Member) -> None:
-    """Sign in and listen to the member's project; returns when the server knows of it."""
+EVERYTHING = "subscription { taskChanged { id task { id title version } } }"
+
+
+async def subscribe(socket: ClientConnection, member: Member, query: str = CHANGES) -> None:
+    """Sign in and listen, to the member's project by default; returns when the server knows of it."""
     init = {"type": "connection_init", "payload": {"authorization": f"Bearer {member.token}"}}
     await socket.send(json.dumps(init))
     assert await said(socket) == {"type": "connection_ack"}
-    payload = {"query": CHANGES, "variables": {"project": member.project}}
+    variables = {"project": member.project} if query == CHANGES else {}
+    payload = {"query": query, "variables": variables}
     await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": payload}))
     # Messages of a socket are handled in their order here, and a subscribe is not answered.
     await socket.send(json.dumps({"type": "ping"}))
@@ -75,12 +79,23 @@ async def test_a_client_library_receives_the_push(client: str, system: System, a
 
 async def test_another_tenants_subscriber_hears_nothing(system: System, acme: Member, globex: Member):
     async with system.socket() as ours, system.socket() as theirs:
-        await subscribe(ours, acme)
-        await subscribe(theirs, globex)
+        # Not by project, so that nothing but the tenant keeps them apart.
+        await subscribe(ours, acme, EVERYTHING)
+        await subscribe(theirs, globex, EVERYTHING)
         first, second = system.create_task(acme), system.create_task(globex)
         heard = [(await said(socket))["payload"]["data"]["taskChanged"]["task"] for socket in (ours, theirs)]
         # The stream is told in order: what globex hears first was written after what acme heard.
         assert heard == [first, second]
+
+
+async def test_another_tenants_project_cannot_be_listened_to(system: System, acme: Member, globex: Member):
+    async with system.socket() as socket:
+        await subscribe(socket, globex)
+        payload = {"query": CHANGES, "variables": {"project": acme.project}}
+        await socket.send(json.dumps({"type": "subscribe", "id": "2", "payload": payload}))
+        answer = await said(socket)
+        assert (answer["type"], answer["id"]) == ("error", "2")
+        assert answer["payload"][0]["extensions"]["code"] == "NOT_FOUND"
 
 
 async def test_who_comes_back_with_a_cursor_is_told_what_was_missed(system: System, acme: Member):

@@ -55,7 +55,7 @@ class PlatformRole:
 
 @dataclass(frozen=True, slots=True)
 class RegistryReaderRole:
-    """The role assumed for the same by the stream function and the sweep: they ask who is suspended."""
+    """The role assumed for the same by the stream's function, which asks who is suspended."""
 
     policy: str = "registry-reader"
     prefix: str = "P#"

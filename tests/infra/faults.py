@@ -52,6 +52,16 @@ TRUST = ("AssumeRolePolicyDocument", "Statement", 0)
 HTTP_ROLE = "arn:aws:iam::123456789012:role/HttpFunctionRole"
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 SCAN = {"Effect": "Allow", "Action": "dynamodb:Scan", "Resource": "arn:aws:dynamodb:us-east-1:1:table/t"}
+REGISTRY_READ = {
+    "Sid": "Registry",
+    "Effect": "Allow",
+    "Action": "dynamodb:PutItem",
+    "Resource": "arn:aws:dynamodb:us-east-1:1:table/t",
+    "Condition": {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "P#*"},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    },
+}
 QUERY_LOG = '{"requestId":"$context.requestId","path":"$context.path","q":"$request.querystring.token"}'
 BOARD = '{"widgets": [{"type": "log", "properties": {"query": "SOURCE \'/else\' | stats count(*)"}}]}'
 
@@ -130,6 +140,7 @@ OF_ACCESS = [
     Fault(access.items, (*SOCKETS, "Condition", "ForAllValues:StringLike", "dynamodb:LeadingKeys"), "*#*"),
     Fault(access.items, (*SERVICE, "+"), SCAN),
     Fault(access.own_rights, ("StreamAccess", "Roles", "+"), "HttpFunctionRole"),
+    Fault(access.own_rights, (*SERVICE, "+"), REGISTRY_READ),
     Fault(access.own_rights, ("SocketsAccess", "Roles", "+"), "HttpFunctionRole"),
     Fault(access.own_rights, ("SocketsAccess", "Roles", 2), "WebSocketFunctionRole"),
     Fault(

@@ -50,6 +50,15 @@ class Grant(NamedTuple):
         return _listed(self.statement.get("Action", "*"))
 
     @property
+    def sid(self) -> str:
+        return self.statement.get("Sid", "")
+
+    @property
+    def item_actions(self) -> set[str]:
+        """What it grants on items; reading a stream is not that."""
+        return {action for action in self.actions if action.startswith("dynamodb:")} - STREAM_READS
+
+    @property
     def resources(self) -> list[str]:
         return _listed(self.statement.get("Resource", "*"))
 
@@ -98,12 +107,11 @@ def managed_policies(document: Document) -> Iterator[str]:
 def items(document: Document) -> Iterator[str]:
     """Every right on an item is bound to a family of keys, and refused where no key is named."""
     for grant in grants(document):
-        touched = {action for action in grant.actions if action.startswith("dynamodb:")} - STREAM_READS
-        if not touched:
+        if not grant.item_actions:
             continue
         condition = grant.statement.get("Condition", {})
         family = condition.get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys")
-        if family is None or family != FAMILIES.get(grant.statement.get("Sid", "")):
+        if family is None or family != FAMILIES.get(grant.sid):
             yield f"{grant.policy} reaches {family}"
         if condition.get("Null", {}).get("dynamodb:LeadingKeys") != "false":
             yield f"{grant.policy} grants what names no key"
@@ -121,6 +129,9 @@ def own_rights(document: Document) -> Iterator[str]:
             allowed = {"logs", "service", "customer-key", "assume-platform", "assume-registry-reader"}
             if grant.policy not in allowed | DUTIES[role]:
                 yield f"{role} has {grant.policy}"
+    for grant in grants(document):
+        if grant.roles & FUNCTION_ROLES and (touched := grant.item_actions) and grant.sid != "Sockets":
+            yield f"{grant.policy} grants {sorted(touched)}"
     for role, duties in DUTIES.items():
         if missing := duties - {grant.policy for grant in grants(document) if role in grant.roles}:
             yield f"{role} lacks {sorted(missing)}"

@@ -119,7 +119,7 @@ def stream_mapping(document: Document) -> Iterator[str]:
         if mapping.get(name) != value:
             yield f"{name} is {mapping.get(name)}"
     # Lambda's default for both is -1: for ever, or until the stream itself forgets.
-    if not 1 <= mapping.get("MaximumRetryAttempts", -1) <= 100:
+    if not 1 <= int(mapping.get("MaximumRetryAttempts", -1)) <= 1000:
         yield "a poison record stops its shard until it expires"
     if not 60 <= mapping.get("MaximumRecordAgeInSeconds", -1) < 86400:
         yield "what is given up cannot be read in the stream any more"

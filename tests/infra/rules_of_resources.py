@@ -87,7 +87,8 @@ def safekeeping(document: Document) -> Iterator[str]:
         if table["DeletionProtectionEnabled"] != is_prod:
             yield f"{name} is unprotected in prod, or protected elsewhere"
         resource = document["Resources"][name]
-        if (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) != ("Retain", "Retain"):
+        kept = (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy"))
+        if kept != ("RetainExceptOnCreate", "Retain"):
             yield f"{name} goes with its stack"
         encryption = table.get("SSESpecification", {})
         if document["Conditions"]["HasCustomerKey"] != ("KMSMasterKeyId" in encryption):

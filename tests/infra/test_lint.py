@@ -26,7 +26,7 @@ def test_cfn_lint_finds_nothing() -> None:
         ("BisectBatchOnFunctionError", "BisectBatchOnFunctionErr", "BisectBatchOnFunctionErr"),
         ("PAY_PER_REQUEST", "PAY_PER_WISH", "PAY_PER_WISH"),
         ("!GetAtt Table.StreamArn", "!GetAtt Table.StreamARN", "StreamARN"),
-        ("MaximumRetryAttempts: 10", "MaximumRetryAttempts: 10001", "10001"),
+        ("BatchSize: 97", "BatchSize: 10001", "10001"),
         ("Runtime: python3.13", "Runtime: python4.0", "python4.0"),
     ],
 )

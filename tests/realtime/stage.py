@@ -26,7 +26,8 @@ from graphql_api.handlers.events import (
 )
 from graphql_api.realtime.gateway import GoneError, UndeliverableError
 from graphql_api.settings import Profile
-from tests.world import AUDIENCE, ISSUER, KEYS, READS_REGISTRY, World, open_world, token, user_uid
+from tests.iam.guard import Principal, RegistryReaderRole
+from tests.world import AUDIENCE, ISSUER, KEYS, REGISTRY, World, open_world, token, user_uid
 
 SUBPROTOCOL = "graphql-transport-ws"
 # What stays for a while whoever has gone: the log, what groups ask, and how far the sweep has come.
@@ -171,7 +172,7 @@ class StreamFunction(StreamHandler):
     """The stream function, with the rights of its own role."""
 
     async def handle(self, event: Event, seconds: float = MAX_SECONDS) -> Response:
-        with _reading_registry():
+        with _registry(RegistryReaderRole()):
             return await super().handle(event, seconds)
 
 
@@ -179,17 +180,17 @@ class SweepFunction(SweepHandler):
     """The sweep's function, with the rights of its own role."""
 
     async def handle(self, seconds: float = MAX_SECONDS) -> int:
-        with _reading_registry():
+        with _registry(None):
             return await super().handle(seconds)
 
 
 @contextmanager
-def _reading_registry() -> Iterator[None]:
-    mark = READS_REGISTRY.set(True)
+def _registry(principal: Principal | None) -> Iterator[None]:
+    mark = REGISTRY.set(principal)
     try:
         yield
     finally:
-        READS_REGISTRY.reset(mark)
+        REGISTRY.reset(mark)
 
 
 class Stage:

@@ -177,8 +177,6 @@ def test_a_failing_invocation_leaves_nothing_and_the_next_one_is_well(
     assert function.data(VIEWER, "globex")["viewer"] == {"email": "admin@globex.example"}
 
 
-# graphql-core leaves a resolver unstarted whose field was cancelled before its first step.
-@pytest.mark.filterwarnings("ignore:coroutine 'GraphQLCoreConverter:RuntimeWarning")
 def test_an_invocation_that_is_cancelled_anywhere_leaves_nothing(function: Function, network: Network):
     admin = function.world.as_("acme", Role.ADMIN)
     loop.run(admin.data("{ __typename }"))
