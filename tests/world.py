@@ -28,8 +28,8 @@ from graphql_api.store.schema import control_definition, table_definition
 from tests.asgi import Reply, call
 from tests.auth.signing import KeyPair
 from tests.iam.guard import (
-    ConnectionsRole,
-    PlatformRole,
+    CONNECTIONS_ROLE,
+    PLATFORM_ROLE,
     PolicyGuard,
     Principal,
     TenantSession,
@@ -42,8 +42,7 @@ OPERATOR = "operator"
 # The tenant whose member makes the present request; the store cannot work for another one behind its back.
 CALLER: ContextVar[str | None] = ContextVar("caller", default=None)
 # What the function at work may become for the platform's keys: the sweep, nobody.
-_PLATFORM = PlatformRole()
-REGISTRY: ContextVar[Principal | None] = ContextVar("registry", default=_PLATFORM)
+REGISTRY: ContextVar[Principal | None] = ContextVar("registry", default=PLATFORM_ROLE)
 
 
 class PublishedKeys:
@@ -76,7 +75,7 @@ def principal() -> Principal | None:
     if kind == "P":
         return REGISTRY.get()
     if kind == "C":
-        return ConnectionsRole()
+        return CONNECTIONS_ROLE
     return TenantSession(slug if caller in (None, slug) else caller)
 
 

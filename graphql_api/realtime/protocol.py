@@ -38,6 +38,7 @@ from graphql_api.realtime.socket import (
     TooManyError,
 )
 from graphql_api.realtime.subscribing import Subscribing
+from graphql_api.telemetry import log_fields
 
 MAX_MESSAGE_BYTES = 128 * 1024  # of a client's message (API Gateway)
 # A client may send `subscribe` behind `connection_init` without waiting, and be handled side by side.
@@ -135,10 +136,11 @@ class Protocol:
             # It was disconnected, and the gateway could not close it then.
             await self._connections.drop(connection_id)
             return
-        try:
-            await self._handle(socket, messages.parse(text, MAX_MESSAGE_BYTES))
-        except InvalidMessageError as error:
-            await self._close(socket, 4400, str(error))
+        with log_fields(tenant=socket.tenant):
+            try:
+                await self._handle(socket, messages.parse(text, MAX_MESSAGE_BYTES))
+            except InvalidMessageError as error:
+                await self._close(socket, 4400, str(error))
 
     async def _handle(self, socket: Socket, message: ClientMessage) -> None:
         match message:

@@ -16,6 +16,7 @@ from graphql_api.handlers.api_gateway import HttpHandler
 from graphql_api.realtime.gateway import UndeliverableError
 from tests.features.builders import a_project, before_each
 from tests.handlers.events import LambdaContext, http_event, http_reply
+from tests.log_lines import log_lines
 from tests.realtime.board import TITLES, titles
 from tests.realtime.stage import SUBPROTOCOL, Client, Stage, open_stage
 from tests.world import token
@@ -119,6 +120,15 @@ def test_a_document_that_cannot_be_executed_is_refused_and_the_socket_stays(stag
         assert (answer["type"], answer["id"]) == ("error", "1"), query
     assert say(stage, {"type": "pong"}) == []
     assert ID in stage.sink.open_ids
+
+
+def test_what_is_logged_of_a_socket_says_whose_it_is(stage: Stage):
+    connect(stage)
+    with log_lines() as logged:
+        init(stage)
+        say(stage, {"type": "subscribe", "id": "1", "payload": {"query": "{ nothing }"}})
+    assert [line["message"] for line in logged()] == ["Operation answered with errors."]
+    assert {(line["tenant"], line["request_id"]) for line in logged()} == {("acme", "of-the-event")}
 
 
 def test_a_message_without_a_body_is_no_message(stage: Stage):

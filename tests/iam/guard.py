@@ -42,39 +42,23 @@ class TenantSession:
 
 
 @dataclass(frozen=True, slots=True)
-class PlatformRole:
-    """The role assumed for what the platform owns, by the functions that answer requests."""
+class Role:
+    """A role that is no tenant's: its policy, and what all keys begin with that it reaches."""
 
-    policy: str = "platform"
-    prefix: str = "P#"
-
-    @property
-    def context(self) -> Mapping[str, ContextValue]:
-        return {}
-
-
-@dataclass(frozen=True, slots=True)
-class RegistryReaderRole:
-    """The role assumed for the same by the stream's function, which asks who is suspended."""
-
-    policy: str = "registry-reader"
-    prefix: str = "P#"
+    policy: str
+    prefix: str
 
     @property
     def context(self) -> Mapping[str, ContextValue]:
         return {}
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionsRole:
-    """The functions' own role, for sockets whose tenant is not known yet."""
-
-    policy: str = "connections"
-    prefix: str = "C#"
-
-    @property
-    def context(self) -> Mapping[str, ContextValue]:
-        return {}
+# Assumed for what the platform owns, by the functions that answer requests.
+PLATFORM_ROLE = Role("platform", "P#")
+# Assumed for the same by the stream's function, which asks who is suspended.
+REGISTRY_READER_ROLE = Role("registry-reader", "P#")
+# The functions' own role, for sockets whose tenant is not known yet.
+CONNECTIONS_ROLE = Role("connections", "C#")
 
 
 @dataclass(frozen=True, slots=True)

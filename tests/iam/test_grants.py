@@ -2,7 +2,7 @@
 
 from graphql_api.auth.identity import Role
 from tests.features.builders import a_comment, a_project, a_task, done
-from tests.iam.guard import ConnectionsRole, PlatformRole, RegistryReaderRole, TenantSession
+from tests.iam.guard import CONNECTIONS_ROLE, PLATFORM_ROLE, REGISTRY_READER_ROLE, TenantSession
 from tests.realtime.stage import Stage, open_stage
 from tests.world import World
 
@@ -68,9 +68,9 @@ async def test_every_grant_is_needed_and_nothing_else_is_asked(engine_endpoint: 
         assert guard.unused_grants == set()
         assert not guard.refused
         assert {call.principal for call in guard.calls} == {
-            ConnectionsRole(),
-            PlatformRole(),
-            RegistryReaderRole(),
+            CONNECTIONS_ROLE,
+            PLATFORM_ROLE,
+            REGISTRY_READER_ROLE,
             TenantSession("acme"),
             TenantSession("umbrella"),
         }

@@ -6,10 +6,10 @@ from types_aiobotocore_dynamodb import DynamoDBClient
 
 from tests.iam.access import Access
 from tests.iam.guard import (
+    CONNECTIONS_ROLE,
+    PLATFORM_ROLE,
     Call,
-    ConnectionsRole,
     ForeignKeyWrittenError,
-    PlatformRole,
     PolicyGuard,
     Principal,
     TenantSession,
@@ -72,7 +72,7 @@ async def test_the_caller_is_asked_at_each_call(
 ) -> None:
     caller.principal = ACME
     await dynamodb.put_item(TableName="data", Item=KEY)
-    caller.principal = PlatformRole()
+    caller.principal = PLATFORM_ROLE
 
     with pytest.raises(ClientError):
         await dynamodb.put_item(TableName="data", Item=KEY)
@@ -83,7 +83,7 @@ async def test_the_caller_is_asked_at_each_call(
 
 @pytest.mark.parametrize(
     ("principal", "own"),
-    [(ACME, "T#acme#SOCKET#1"), (ConnectionsRole(), "C#1")],
+    [(ACME, "T#acme#SOCKET#1"), (CONNECTIONS_ROLE, "C#1")],
     ids=["a tenant", "connections"],
 )
 async def test_each_role_deletes_its_own_on_the_control_table_alone(

@@ -19,14 +19,21 @@ from tests.iam.calls import (
     update,
     whole,
 )
-from tests.iam.guard import ConnectionsRole, PlatformRole, Principal, RegistryReaderRole, TenantSession
+from tests.iam.guard import (
+    CONNECTIONS_ROLE,
+    PLATFORM_ROLE,
+    REGISTRY_READER_ROLE,
+    Principal,
+    Role,
+    TenantSession,
+)
 from tests.iam.shipped import table_arn
 
 T1, PLATFORM, READER, CONNECTIONS = (
     TenantSession("t1"),
-    PlatformRole(),
-    RegistryReaderRole(),
-    ConnectionsRole(),
+    PLATFORM_ROLE,
+    REGISTRY_READER_ROLE,
+    CONNECTIONS_ROLE,
 )
 TABLES = (DATA, CONTROL)
 
@@ -241,7 +248,7 @@ def label(case: object) -> str:
     match case:
         case TenantSession(tenant):
             return f"tag={tenant}"
-        case PlatformRole() | RegistryReaderRole() | ConnectionsRole():
+        case Role():
             return case.policy
         case (operation, _):
             return str(operation)

@@ -26,7 +26,7 @@ from graphql_api.handlers.events import (
 )
 from graphql_api.realtime.gateway import GoneError, UndeliverableError
 from graphql_api.settings import Profile
-from tests.iam.guard import Principal, RegistryReaderRole
+from tests.iam.guard import REGISTRY_READER_ROLE, Principal
 from tests.world import AUDIENCE, ISSUER, KEYS, REGISTRY, World, open_world, token, user_uid
 
 SUBPROTOCOL = "graphql-transport-ws"
@@ -172,7 +172,7 @@ class StreamFunction(StreamHandler):
     """The stream function, with the rights of its own role."""
 
     async def handle(self, event: Event, seconds: float = MAX_SECONDS) -> Response:
-        with _registry(RegistryReaderRole()):
+        with _registry(REGISTRY_READER_ROLE):
             return await super().handle(event, seconds)
 
 

@@ -1,7 +1,7 @@
 """The Lambda door over the real store: one loop, one client, and nothing left between two invocations."""
 
 import asyncio
-import io
+import gc
 import json
 import logging
 import random
@@ -20,6 +20,7 @@ from graphql_api.store.client import PRINCIPAL
 from graphql_api.telemetry import JsonFormatter
 from tests.handlers.events import LambdaContext, Reply, http_event, http_reply, rest_event, rest_reply
 from tests.iam.guard import TenantSession
+from tests.log_lines import log_lines
 from tests.reliability.keepalive import Proxy, proxy_to
 from tests.reliability.network import Accident, Network, hangs, network_of, refused, reset
 from tests.reliability.seeds import chance
@@ -29,6 +30,9 @@ VIEWER = "{ viewer { email } projects { edges { node { name } } } }"
 CREATE = """mutation { createProject(input: { name: "Site" }) {
     ... on CreateProjectPayload { project { id } } ... on Error { code } } }"""
 ABSENT = '{ project(id: "UHJvamVjdDpub3RoaW5n") { name } }'
+# graphql-core leaves a resolver unstarted whose field was cancelled before its first step, as at a deadline.
+pytestmark = pytest.mark.filterwarnings("ignore:coroutine 'GraphQLCoreConverter:RuntimeWarning")
+
 DIALECTS = [(http_event, http_reply), (rest_event, rest_reply)]
 
 
@@ -102,6 +106,8 @@ def network(function: Function) -> Iterator[Network]:
     entering = network_of(function.world.services.sources.database.client)
     yield loop.run(resources.enter_async_context(entering))
     loop.run(resources.aclose())
+    # Here, where it is passed over, and not in whatever test comes to collect it.
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)
@@ -266,14 +272,8 @@ def test_nothing_of_a_request_is_visible_in_the_next_one(function: Function, net
 @pytest.fixture
 def lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """What the product has logged so far."""
-    stream, product = io.StringIO(), logging.getLogger("graphql_api")
-    handler, level = logging.StreamHandler(stream), product.level
-    handler.setFormatter(JsonFormatter())
-    product.addHandler(handler)
-    product.setLevel(logging.INFO)
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    product.removeHandler(handler)
-    product.setLevel(level)
+    with log_lines() as logged:
+        yield logged
 
 
 def test_every_line_is_logged_for_its_own_request(
