@@ -9,11 +9,15 @@ from datetime import UTC, datetime
 from graphql_api.auth.identity import Identity
 from graphql_api.auth.keys import JwksKeys
 from graphql_api.auth.membership import Membership, Memberships
+from graphql_api.auth.plan import DEFAULTS, Tier
 from graphql_api.auth.tokens import TokenVerifier
 from graphql_api.context import RequestContext, Sources
 from graphql_api.deadline import Deadline
+from graphql_api.features.plans import Plan
 from graphql_api.features.tenants import TenantRegistration, TenantStatus
 from graphql_api.features.users import User, UserStatus
+from graphql_api.metering.bucket import Bucket
+from graphql_api.metering.budget import Budgets
 from graphql_api.metering.limits import Limits
 from graphql_api.operations import Operations
 from graphql_api.realtime.gateway import ApiGateway, Gateway
@@ -53,6 +57,7 @@ class Services:
     groups: Groups
     listeners: Memberships
     secrets: CursorSecrets
+    budgets: Budgets
 
     async def authenticate(self, token: str) -> Identity:
         """The caller a token names. Raises UnauthenticatedError or ForbiddenError."""
@@ -103,10 +108,13 @@ def build_services(
     database = Database(settings)
     read = MembershipReader(database).read
     seals = Seals(settings.cursor_secrets)
+    sources = Sources(database, seals, now, make_uid, settings.log_retention)
+    budgets = _budgets(sources)
     return Services(
         settings=settings,
-        sources=Sources(database, seals, now, make_uid, settings.log_retention),
-        operations=Operations(build_schema(), Limits(), settings.profile),
+        sources=sources,
+        operations=Operations(build_schema(), Limits(), settings.profile, budgets),
+        budgets=budgets,
         verifier=TokenVerifier(
             JwksKeys(settings.jwks_url), settings.issuer, settings.audience, settings.subject_claim
         ),
@@ -116,6 +124,14 @@ def build_services(
         groups=Groups(),
         secrets=CursorSecrets(settings, seals, now),
     )
+
+
+def _budgets(sources: Sources) -> Budgets:
+    def bucket(family: Family, deadline: Deadline) -> Bucket:
+        table = sources.control(family, deadline)
+        return Bucket(table, family, lambda: int(sources.now().timestamp() * 1000))
+
+    return Budgets(bucket, lambda: sources.now().timestamp())
 
 
 class MembershipReader:
@@ -130,18 +146,22 @@ class MembershipReader:
 
     async def read(self, tenant: str, subject: str) -> Membership | None:
         """None where the tenant or the user does not exist."""
-        registration, user = await together(
+        # All plans beside the registration: which of them it is, is known only when it has been read.
+        registration, user, *plans = await together(
             (
                 self._find(PLATFORM, TenantRegistration, tenant),
                 self._find(tenant_family(tenant), User, subject),
+                *(self._find(PLATFORM, Plan, tier) for tier in Tier),
             )
         )
         if not isinstance(registration, TenantRegistration) or not isinstance(user, User):
             return None
+        edited = {plan.allowance.tier: plan.allowance for plan in plans if isinstance(plan, Plan)}
         return Membership(
             role=user.role,
             active=user.status is UserStatus.ACTIVE,
             tenant_active=registration.status is TenantStatus.ACTIVE,
+            allowance=edited.get(registration.plan, DEFAULTS[registration.plan]),
         )
 
     async def _find(self, family: Family, cls: type[Entity], uid: str) -> Entity | None:

@@ -73,6 +73,11 @@ class RequestContext:
         self._repositories: dict[Family, Repository] = {}
 
     @property
+    def is_charged(self) -> bool:
+        """Whether the caller pays for what is asked: not for events, which are paid where they are made."""
+        return self._events is None or self.begins
+
+    @property
     def caller(self) -> Identity:
         """The verified caller. Raises UnauthenticatedError."""
         if self.identity is None:

@@ -6,6 +6,7 @@ import pytest
 
 from graphql_api.auth.identity import Identity, Role
 from graphql_api.auth.membership import Membership
+from graphql_api.auth.plan import DEFAULTS, Tier
 from graphql_api.bootstrap import MembershipReader, Services, build_services
 from graphql_api.deadline import Deadline
 from graphql_api.errors import BadCursorError, ForbiddenError, UnauthenticatedError
@@ -77,7 +78,7 @@ async def test_a_member_is_read_from_the_tenant_and_the_registry(
 ) -> None:
     for role in (Role.VIEWER, Role.ADMIN):
         assert await reader.read("acme", user_uid("acme", role)) == Membership(
-            role, active=True, tenant_active=True
+            role, active=True, tenant_active=True, allowance=DEFAULTS[Tier.ENTERPRISE]
         )
     assert await reader.read("acme", user_uid("globex", Role.ADMIN)) is None
     assert await reader.read("initech", "nobody") is None
@@ -95,10 +96,14 @@ async def test_each_record_is_read_with_its_owners_rights(world: World, reader: 
 async def test_a_suspension_of_the_user_or_the_tenant_is_read(world: World, reader: MembershipReader) -> None:
     person = user_uid("acme", Role.VIEWER)
     await done(world.as_("acme", Role.ADMIN), "suspendUser", "user { id }", id=member_id("acme", Role.VIEWER))
-    assert await reader.read("acme", person) == Membership(Role.VIEWER, active=False, tenant_active=True)
+    assert await reader.read("acme", person) == Membership(
+        Role.VIEWER, active=False, tenant_active=True, allowance=DEFAULTS[Tier.ENTERPRISE]
+    )
 
     await done(world.as_(None, Role.PLATFORM), "suspendTenant", "tenant { slug }", slug="acme")
-    assert await reader.read("acme", person) == Membership(Role.VIEWER, active=False, tenant_active=False)
+    assert await reader.read("acme", person) == Membership(
+        Role.VIEWER, active=False, tenant_active=False, allowance=DEFAULTS[Tier.ENTERPRISE]
+    )
 
 
 async def test_nobody_comes_in_while_the_records_cannot_be_read(world: World) -> None:

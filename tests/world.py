@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 
 from graphql_api.app import create_app
 from graphql_api.auth.identity import Identity, Role
+from graphql_api.auth.plan import DEFAULTS, Tier
 from graphql_api.auth.tokens import TokenVerifier
 from graphql_api.bootstrap import Services, build_services
 from graphql_api.context import RequestContext
@@ -21,8 +22,10 @@ from graphql_api.deadline import Deadline
 from graphql_api.features.tenants import Tenant, TenantRegistration, TenantStatus
 from graphql_api.features.users import User, membership_writes
 from graphql_api.features.workflows.workflow import default_workflow
+from graphql_api.metering.bucket import Rate
 from graphql_api.settings import Profile, Settings
 from graphql_api.store.client import PRINCIPAL
+from graphql_api.store.keys import tenant_family
 from graphql_api.store.provision import create_tables
 from graphql_api.store.schema import control_definition, table_definition
 from tests.asgi import Reply, call
@@ -37,6 +40,8 @@ from tests.iam.guard import (
 
 ISSUER, AUDIENCE = "https://issuer.test", "graphql-api"
 KEYS = KeyPair("test-key")
+_LIMITS = DEFAULTS[Tier.ENTERPRISE].limits
+ENTERPRISE = Rate(_LIMITS.points_per_second, _LIMITS.burst)
 MEMBERS = (Role.VIEWER, Role.MEMBER, Role.MANAGER, Role.ADMIN)
 OPERATOR = "operator"
 # The tenant whose member makes the present request; the store cannot work for another one behind its back.
@@ -190,6 +195,8 @@ async def open_world(endpoint: str, *, profile: Profile = Profile.DEVELOPMENT, *
     world = World(services, guard)
     for slug in ("acme", "globex"):
         await found(world, slug)
+        # As any process has that has served the tenant before.
+        await services.budgets.charge(tenant_family(slug), ENTERPRISE, 0, Deadline.after(10))
     guard.forget_calls()
     return world
 
@@ -212,6 +219,7 @@ async def found(world: World, slug: str) -> None:
         name=slug.title(),
         status=TenantStatus.ACTIVE,
         admin_uid=user_uid(slug, Role.ADMIN),
+        plan=Tier.ENTERPRISE,
     )
     await platform.commit(platform.put(registration), leaves=[registration])
     await context.close()

@@ -1,6 +1,7 @@
 """GraphQL answers in, HTTP responses out."""
 
 from dataclasses import replace
+from typing import cast
 
 from graphql import OperationType
 from starlette.requests import Request
@@ -23,7 +24,7 @@ def answer(result: OperationResult, request: Request, media_type: MediaType) -> 
         entry = describe(Failure(_too_large(result.operation)), request.state.request_id)
         body = encode(replace(result, errors=[entry, *result.errors], data=None).payload())
     if not result.request_error:
-        return _response(body, media_type)
+        return _response(body, media_type, headers=_budget(result))
     first = result.errors[0]
     status = STATUSES.get(code_of(first), 400 if media_type is MediaType.GRAPHQL else 200)
     return _response(body, media_type, status, headers_of(first))
@@ -36,6 +37,20 @@ def refusal(error: ApiError, request: Request) -> Response:
     return _response(
         encode({"errors": [entry]}), media_type, STATUSES.get(error.code, 400), headers_of(entry)
     )
+
+
+def _budget(result: OperationResult) -> dict[str, str]:
+    """Where the tenant's budget stands, in cost points (draft-ietf-httpapi-ratelimit-headers)."""
+    standing = result.extensions.get("rateLimit")
+    if not isinstance(standing, dict):
+        return {}
+    limit, remaining, reset = (
+        cast("dict[str, int]", standing)[name] for name in ("limit", "remaining", "reset")
+    )
+    return {
+        "ratelimit-policy": f'"tenant";q={limit};qu="cost-points"',
+        "ratelimit": f'"tenant";r={remaining};t={reset}',
+    }
 
 
 def _too_large(operation: OperationType | None) -> PayloadTooLargeError:

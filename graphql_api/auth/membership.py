@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from graphql_api.auth.identity import Identity, Role
+from graphql_api.auth.plan import Allowance
 from graphql_api.auth.tokens import Claims
 from graphql_api.errors import ForbiddenError
 
@@ -15,11 +16,12 @@ CAPACITY = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """One user's standing in one tenant, and the tenant's own."""
+    """One user's standing in one tenant, and the tenant's own, with what its plan allows."""
 
     role: Role
     active: bool
     tenant_active: bool
+    allowance: Allowance | None = None
 
 
 class Memberships:
@@ -48,8 +50,9 @@ class Memberships:
         """The caller these claims name, with the lower of both roles; ForbiddenError if there is none."""
         if claims.tenant is None:
             return Identity(claims.subject, claims.role, None, claims.expires_at)
-        role = _effective_role(claims.role, await self._membership(claims.tenant, claims.subject))
-        return Identity(claims.subject, role, claims.tenant, claims.expires_at)
+        record = await self._membership(claims.tenant, claims.subject)
+        role, allowance = _effective_role(claims.role, record), record.allowance if record else None
+        return Identity(claims.subject, role, claims.tenant, claims.expires_at, allowance)
 
     def forget(self, tenant: str, subject: str | None = None) -> None:
         """Read a person's record, or those of a whole tenant, anew when they are next asked for."""

@@ -1,6 +1,6 @@
 """The product: one file or folder for each noun, registered here and nowhere else."""
 
-from graphql_api.features import changes, comments, projects, tasks, tenants, users, workflows
+from graphql_api.features import changes, comments, plans, projects, tasks, tenants, users, workflows
 
 FEATURES = (
     tenants.FEATURE,
@@ -10,4 +10,5 @@ FEATURES = (
     tasks.FEATURE,
     comments.FEATURE,
     changes.FEATURE,
+    plans.FEATURE,
 )

@@ -2,13 +2,14 @@
 
 import dataclasses
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import strawberry
 
 from graphql_api import inputs
 from graphql_api.auth.identity import TENANT_SLUG, Role
 from graphql_api.auth.permissions import at_least
+from graphql_api.auth.plan import Tier
 from graphql_api.context import Info
 from graphql_api.errors import ConflictError, InvalidInputError, NotFoundError
 from graphql_api.feature import Feature, once
@@ -22,6 +23,8 @@ from graphql_api.store.keys import sort_key
 from graphql_api.store.page import ListRange
 from graphql_api.store.repository import Repository
 from graphql_api.store.schema import Index
+
+strawberry.enum(Tier, description="The plans there are; what each allows, the platform's operators decide.")
 
 REGISTRATIONS = ListRange(Index.LISTING, (("TENANTS",),))
 
@@ -53,6 +56,7 @@ class TenantRegistration(Entity):
     name: str
     status: TenantStatus
     admin_uid: strawberry.Private[str]
+    plan: Tier = Tier.FREE
 
     def placement(self) -> Placement:
         return Placement(listing_pk=("TENANTS",), agenda_sk=sort_key(self.uid))
@@ -195,16 +199,15 @@ async def _found(
 
 
 async def _suspend(platform: Repository, payload: SuspendTenantInput, mark: Mark) -> TenantRegistration:
-    return await _set_status(platform, payload.slug, TenantStatus.SUSPENDED, mark)
+    return await amend(platform, payload.slug, mark, status=TenantStatus.SUSPENDED)
 
 
 async def _reactivate(platform: Repository, payload: ReactivateTenantInput, mark: Mark) -> TenantRegistration:
-    return await _set_status(platform, payload.slug, TenantStatus.ACTIVE, mark)
+    return await amend(platform, payload.slug, mark, status=TenantStatus.ACTIVE)
 
 
-async def _set_status(
-    platform: Repository, slug: str, status: TenantStatus, mark: Mark
-) -> TenantRegistration:
+async def amend(platform: Repository, slug: str, mark: Mark, **changes: Any) -> TenantRegistration:
+    """Change what the platform keeps of a tenant. Raises NotFoundError; ConflictError before it is open."""
     if not TENANT_SLUG.match(slug):
         raise NotFoundError(TenantRegistration.noun)
     registration = await platform.fresh().get(TenantRegistration, slug)
@@ -212,7 +215,7 @@ async def _set_status(
         raise ConflictError("The tenant is still being onboarded.")
     return await platform.update(
         registration,
-        lambda now: dataclasses.replace(now, status=status),
+        lambda now: dataclasses.replace(now, **changes),
         expected_version=None,
         mark=mark,
     )

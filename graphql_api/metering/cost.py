@@ -14,7 +14,7 @@ branches of an interface or union add up, `@skip` and `@include` count as taken 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from graphql import (
     FieldNode,
@@ -44,6 +44,8 @@ from graphql_api.metering.list_size import (
 WRITE_POINTS = 10
 INTROSPECTION_POINTS = 1000  # graphql-core bounds what is inside one; this bounds how many fit an operation.
 
+_HOLDERS = (dict, list)
+
 _Total = tuple[int, int, int]  # points, nodes, queries
 
 
@@ -55,6 +57,21 @@ class Cost:
     nodes: int
     queries: int
     depth: int
+
+
+def objects_in(data: object) -> int:
+    """How many objects a result holds, at any depth, itself not counted."""
+    pending, count = [data], -1
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            count += 1
+            pending += [
+                each for each in cast("dict[str, object]", value).values() if each.__class__ in _HOLDERS
+            ]
+        elif isinstance(value, list):
+            pending += cast("list[object]", value)
+    return max(count, 0)
 
 
 class Step(NamedTuple):

@@ -12,7 +12,9 @@ from graphql import OperationType
 from graphql_api.auth.identity import Identity
 from graphql_api.deadline import Deadline
 from graphql_api.errors import ApiError, DeadlineExceededError
-from graphql_api.metering.cost import Cost, price
+from graphql_api.metering.bucket import Rate
+from graphql_api.metering.budget import Budgets
+from graphql_api.metering.cost import Cost, objects_in, price
 from graphql_api.metering.limits import DocumentSyntaxError, Limits, check_variables, clip
 from graphql_api.operations.documents import Document, Documents
 from graphql_api.operations.execution import Executor, graphql_schema
@@ -25,6 +27,7 @@ from graphql_api.operations.report import (
     field_failures,
 )
 from graphql_api.settings import Profile
+from graphql_api.store.keys import tenant_family
 from graphql_api.telemetry import log_fields
 
 ABSENT: Final = object()
@@ -74,6 +77,8 @@ class OperationContext(Protocol):
     def request_id(self) -> str: ...
     @property
     def deadline(self) -> Deadline: ...
+    @property
+    def is_charged(self) -> bool: ...
     async def before_reading(self) -> None: ...
 
 
@@ -83,8 +88,11 @@ class Operations:
     A subscription is executed for the first event of its source: its context decides what that is.
     """
 
-    def __init__(self, schema: strawberry.Schema, limits: Limits, profile: Profile) -> None:
+    def __init__(
+        self, schema: strawberry.Schema, limits: Limits, profile: Profile, budgets: Budgets | None = None
+    ) -> None:
         is_public = profile is Profile.DEVELOPMENT
+        self._budgets = budgets
         self.limits = limits
         self._event_limits = replace(
             limits, max_cost=limits.max_event_cost, max_queries=limits.max_event_queries
@@ -107,7 +115,7 @@ class Operations:
             limits = self._event_limits if is_event else self.limits
             cost = price(document.profiles[name], request.variables, limits)
             with log_fields(operation=clip(name, 64) if name else None):
-                result = await self._executed(document, name, request, context, cost)
+                result = await self._paid(document, name, request, context, cost)
             return replace(result, operation=operation)
         except RefusedError as refused:
             return self._result(context, refused.failures)
@@ -124,6 +132,29 @@ class Operations:
         name = document.resumption_variable(document.choose(request.operation_name))
         variables = {**request.variables, name: ""} if name in request.variables else request.variables
         return replace(request, variables=variables, extensions={})
+
+    async def _paid(
+        self,
+        document: Document,
+        name: str | None,
+        request: OperationRequest,
+        context: OperationContext,
+        cost: Cost,
+    ) -> OperationResult:
+        """Charge the price before anything is executed, and give back what was priced and not returned."""
+        who = context.identity
+        if self._budgets is None or not context.is_charged or who is None or who.allowance is None:
+            return await self._executed(document, name, request, context, cost)
+        assert who.tenant is not None, "a plan is a tenant's"
+        family, rate = (
+            tenant_family(who.tenant),
+            Rate(who.allowance.limits.points_per_second, who.allowance.limits.burst),
+        )
+        await self._budgets.charge(family, rate, cost.points, context.deadline)
+        result = await self._executed(document, name, request, context, cost)
+        used = cost.points - max(0, cost.nodes - objects_in(result.data))
+        standing = self._budgets.refund(family, rate, cost.points - used)
+        return replace(result, extensions={**result.extensions, "rateLimit": asdict(standing)})
 
     async def _executed(
         self,

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
-from botocore.exceptions import ClientError, CredentialRetrievalError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError, HTTPClientError
 from botocore.exceptions import ConnectionError as EndpointError
 
 from graphql_api.deadline import Deadline
@@ -16,7 +16,7 @@ from graphql_api.store.client import PRINCIPAL, Database
 from graphql_api.store.codec import Item
 from graphql_api.store.keys import SEPARATOR, Family, Key
 from graphql_api.store.schema import PARTITION, SORT, Index, IndexKeys, LogIndex
-from graphql_api.store.writes import Write, key_attributes
+from graphql_api.store.writes import Add, Write, key_attributes
 
 MAX_BATCH_KEYS = 100  # BatchGetItem
 MAX_TRANSACTION_ITEMS = 100  # TransactWriteItems
@@ -56,6 +56,10 @@ class StoreBusyError(DeadlineExceededError):
 
     def __init__(self) -> None:
         super().__init__("The data store is busy; try again.")
+
+
+# What a call may end with that says nothing of its items: for who can do without an answer.
+UNANSWERED = (StoreBusyError, BotoCoreError, ClientError)
 
 
 class Table:
@@ -157,6 +161,23 @@ class Table:
                     raise
             else:
                 return
+        raise StoreBusyError
+
+    async def add(self, write: Add) -> int:
+        """Commit one addition; the number as it is then."""
+        for attempt in range(MAX_ATTEMPTS):
+            await self._back_off(attempt)
+            _, parameters = write.request(self._name)
+            client = self._database.client
+            try:
+                answer = await self._call(client.update_item, **parameters, ReturnValues="UPDATED_NEW")
+            except client.exceptions.ConditionalCheckFailedException as error:
+                raise write.on_failure(error.response.get("Item")) from None
+            except ClientError as error:
+                if not _is_conflict(error):
+                    raise
+            else:
+                return int(answer["Attributes"][write.attribute]["N"])
         raise StoreBusyError
 
     def _own(self, items: Sequence[Item]) -> Sequence[Item]:

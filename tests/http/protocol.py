@@ -56,6 +56,7 @@ class Context:
     calls: Counter[str]
     loader: DataLoader[int, int] = field(default_factory=lambda: DataLoader(_never))
     is_closed: bool = False
+    is_charged: bool = False
 
     async def before_reading(self) -> None:
         return

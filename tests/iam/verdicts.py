@@ -51,7 +51,7 @@ def replacement(stored: str, gone: str) -> CallParams:
 
 
 # What comes and goes in the control table, and what stays as it was written.
-SOCKETS = ("GROUP#1", "SOCKET#1", "SOCKETS", "SOCKETS#COUNT", "TOPIC#TASKS")
+SOCKETS = ("BUDGET", "GROUP#1", "SOCKET#1", "SOCKETS", "SOCKETS#COUNT", "TOPIC#TASKS")
 LOG = ("LOG", "LOG#SEGMENTS", "LOG#TIMELINE", "HISTORY#TASK#1", "task#1")
 
 ALLOWED: list[Case] = [

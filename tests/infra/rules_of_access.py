@@ -27,7 +27,7 @@ FAMILIES = {
     "OwnItems": f"{OWN}*",
     "OwnLists": f"{OWN}*",
     "OwnLogAndSockets": f"{OWN}*",
-    "OwnSockets": [f"{OWN}GROUP#*", f"{OWN}SOCKET*", f"{OWN}TOPIC#*"],
+    "OwnSockets": [f"{OWN}BUDGET", f"{OWN}GROUP#*", f"{OWN}SOCKET*", f"{OWN}TOPIC#*"],
     "OwnTimelines": f"{OWN}*",
     "Registry": "P#*",
     "RegistryLists": "P#*",

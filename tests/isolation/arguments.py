@@ -16,7 +16,9 @@ from graphql import (
     GraphQLNonNull,
     GraphQLScalarType,
 )
+from strawberry.utils.str_converters import to_camel_case
 
+from graphql_api.auth.plan import DEFAULTS, Tier
 from graphql_api.store.uid import encode
 from tests.isolation.documents import roots
 from tests.isolation.party import Party, Pick, global_id
@@ -42,6 +44,9 @@ NO_STATE, NO_EMAIL = "canary_nobody_end", "<nobody>.0@same.example"
 FIXED: Mapping[str, Sequence[Any]] = {
     "first": (1, 2, 20, 20, 0, 101),
     "expectedVersion": (1, 2, 3),
+    # As the plan of both is shipped: an edit of a plan is no tenant's doing, and shows to all of it.
+    **{to_camel_case(name): (value,) for name, value in vars(DEFAULTS[Tier.ENTERPRISE].limits).items()},
+    "features": (list(DEFAULTS[Tier.ENTERPRISE].features),),
     "archived": (False, False, False, True),
     "completed": (False, True),
     "overdue": (False, True),
@@ -55,7 +60,15 @@ FIXED: Mapping[str, Sequence[Any]] = {
 TEXTS = frozenset({"name", "title", "description", "body", "adminName"})
 # What is unique or counted shows in creations, and a cursor comes from a list: both are drawn more often.
 CREATIONS = ("createProject", "createTask", "createTasks", "addComment", "inviteUser")
-OPERATIONS = ("onboardTenant", "suspendTenant", "reactivateTenant", "tenants")
+OPERATIONS = (
+    "onboardTenant",
+    "suspendTenant",
+    "reactivateTenant",
+    "tenants",
+    "plans",
+    "changePlan",
+    "updatePlan",
+)
 LISTS = ("projects", "tasks", "users", "changes")
 SUBSCRIPTIONS = ("taskChanged", "projectChanged", "commentChanged")
 # By which an operation may come; the first is the plainest.

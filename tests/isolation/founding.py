@@ -38,6 +38,9 @@ async def found(world: World, sources: Sources, party: Party) -> None:
         adminEmail=f"admin@{party.slug}.example",
         adminName=f"{party.canary} Admin",
     )
+    await world.as_(None, Role.PLATFORM, OPERATOR).mutate(
+        "changePlan", "tenant { plan }", slug=party.slug, plan="ENTERPRISE"
+    )
     party.people.append(Caller(party.slug, Role.ADMIN, founded["adminSubject"]))
     party.ids["User"].append(global_id("User", founded["adminSubject"]))
     for number, role in enumerate(ROLES[party.number], 1):

@@ -30,8 +30,8 @@ from tests.iam.guard import REGISTRY_READER_ROLE, Principal
 from tests.world import AUDIENCE, ISSUER, KEYS, REGISTRY, World, open_world, token, user_uid
 
 SUBPROTOCOL = "graphql-transport-ws"
-# What stays for a while whoever has gone: the log, what groups ask, and how far the sweep has come.
-_STAYS = ("#LOG", "#HISTORY#", "#GROUP#")
+# What stays whoever has gone: the budget, the log, what groups ask, and how far the sweep has come.
+_STAYS = ("#BUDGET", "#LOG", "#HISTORY#", "#GROUP#")
 
 
 class Clock:

@@ -39,6 +39,7 @@ NAMING = {"after", "email", "slug"}
 HARMLESS = {
     "Node.id",
     "Tenant.slug",
+    "Plan.tier",
     "TenantRegistration.slug",
     "TaskChange.task",
     "ProjectChange.project",
