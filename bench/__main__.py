@@ -13,11 +13,12 @@ from bench.fanout.measurement import measure
 from bench.fanout.report import fanout
 from bench.installation import BenchInstallation
 from bench.observation import observe
+from bench.overload import overload
 from bench.race import race
 from bench.timing import QUICK, THOROUGH
 from graphql_api.local.dynamodb import EmbeddedDynamoDB
 
-PARTS = ("requests", "fanout", "coldstart")
+PARTS = ("requests", "fanout", "coldstart", "overload")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str]) -> None:
     for line in report.machine(quick=quick):
         print(line, flush=True)
     with tempfile.TemporaryDirectory() as directory:
-        for name, part in zip(PARTS, (_requests, _fanout, cold_start), strict=True):
+        for name, part in zip(PARTS, (_requests, _fanout, cold_start, overload), strict=True):
             if chosen.only in (None, name):
                 for line in part(Path(directory), quick=quick):
                     print(line, flush=True)

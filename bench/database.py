@@ -60,7 +60,7 @@ class _ObservedClient:
 
 
 class CannedDatabase(Database):
-    """Answers reads with what an engine answered, at the price of a dictionary; nothing else is known."""
+    """Answers reads with what an engine answered, at a dictionary's price; what is written is forgotten."""
 
     def __init__(self, settings: Settings, exchanges: Iterable[Exchange]) -> None:
         super().__init__(settings)
@@ -77,20 +77,32 @@ class CannedDatabase(Database):
 class _CannedClient:
     def __init__(self, exchanges: Iterable[Exchange]) -> None:
         self._pages: dict[bytes, dict[str, Any]] = {}
-        self._items: dict[tuple[str, str], dict[str, Any]] = {}
+        self._items: dict[tuple[str, str], dict[str, Any] | None] = {}
         for operation, parameters, answer in exchanges:
             if operation == "query":
                 self._pages[_signature(parameters)] = answer
+            for request in parameters.get("RequestItems", {}).values():
+                self._items |= {(key["pk"]["S"], key["sk"]["S"]): None for key in request["Keys"]}
             for items in answer.get("Responses", {}).values():
                 self._items |= {(item["pk"]["S"], item["sk"]["S"]): item for item in items}
 
     async def query(self, **parameters: Any) -> dict[str, Any]:
         return self._pages[_signature(parameters)]
 
-    async def batch_get_item(self, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803 - the SDK's name
+    async def batch_get_item(self, RequestItems: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: N803
         ((table, request),) = RequestItems.items()
         items = [self._items[key["pk"]["S"], key["sk"]["S"]] for key in request["Keys"]]
-        return {"Responses": {table: items}, "UnprocessedKeys": {}}
+        return {"Responses": {table: [item for item in items if item is not None]}, "UnprocessedKeys": {}}
+
+    async def update_item(self, ExpressionAttributeNames: dict[str, str], **_: Any) -> dict[str, Any]:  # noqa: N803
+        # What the process leases of a budget: there is always enough.
+        return {"Attributes": {name: {"N": "0"} for name in ExpressionAttributeNames.values()}}
+
+    async def put_item(self, **_: Any) -> dict[str, Any]:
+        """An entry of the audit log, of the first use of a token."""
+        return {}
+
+    delete_item = put_item
 
 
 def _signature(parameters: dict[str, Any]) -> bytes:

@@ -1,6 +1,7 @@
 """The product as it is measured: production settings, keys of its own, a clock that stands still."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,9 +10,8 @@ from typing import Any
 import jwt
 
 from graphql_api.auth.identity import Identity
-from graphql_api.auth.membership import Memberships
 from graphql_api.auth.tokens import TokenVerifier
-from graphql_api.bootstrap import MembershipReader, Services, build_services
+from graphql_api.bootstrap import Services, build_services
 from graphql_api.local.keys import DevelopmentIssuer
 from graphql_api.settings import Profile, Settings
 from graphql_api.store.client import Database
@@ -20,7 +20,7 @@ ISSUER, AUDIENCE = "https://issuer.example", "bench"
 
 
 class BenchInstallation:
-    """Builds the services once, and offers them over one database or another."""
+    """Builds the services over one database or another."""
 
     def __init__(self, directory: Path, endpoint: str) -> None:
         self._issuer = DevelopmentIssuer.open(directory, Profile.DEVELOPMENT)
@@ -35,19 +35,17 @@ class BenchInstallation:
             dynamodb_endpoint=endpoint,
         )
         # A cursor holds the hour; the same question shall have the same answer in every round.
-        started = datetime.now(UTC)
-        keys = _KeySet(self._issuer.jwks()["keys"])
-        self._services = dataclasses.replace(
-            build_services(self.settings, now=lambda: started),
-            verifier=TokenVerifier(keys, ISSUER, AUDIENCE),
-        )
+        self._started = datetime.now(UTC)
+        self.verifier = TokenVerifier(_KeySet(self._issuer.jwks()["keys"]), ISSUER, AUDIENCE)
 
     def services(self, database: Database) -> Services:
-        return dataclasses.replace(
-            self._services,
-            sources=dataclasses.replace(self._services.sources, database=database),
-            memberships=Memberships(MembershipReader(database).read),
+        services = build_services(
+            self.settings,
+            now=lambda: self._started,
+            database=database,
+            flush_seconds=math.inf,  # What is written of usage would be in one round and not in another.
         )
+        return dataclasses.replace(services, verifier=self.verifier)
 
     def token(self, caller: Identity) -> str:
         return self._issuer.mint_token(

@@ -11,8 +11,10 @@ from bench.contenders import Contender, ask, contenders
 from bench.database import Exchange, ObservedDatabase
 from bench.installation import BenchInstallation
 from bench.operations import Operation, representative, workloads
-from bench.tenant import BenchError, Sample, Session, found
+from bench.tenant import SLUG, BenchError, Sample, Session, found
+from graphql_api.deadline import Deadline
 from graphql_api.handlers import loop
+from graphql_api.store.keys import tenant_family
 from graphql_api.store.provision import create_tables
 
 Calls = Counter[str]
@@ -45,6 +47,7 @@ def observe(installation: BenchInstallation) -> Observation:
         for workload in workloads(sample):
             loop.run(_note_workload(observation, database, rivals, workload))
         loop.run(services.authenticate(installation.token(sample.admin)))
+        loop.run(services.budgets.require_month(tenant_family(SLUG), 1, Deadline.after(10)))
         observation.exchanges.extend(database.take())
         for operation in representative(sample):
             loop.run(Session(services, sample.admin).data(operation.query, operation.variables))

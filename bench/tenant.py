@@ -1,8 +1,10 @@
 """The tenant that is measured, founded and filled by the API's own mutations."""
 
 import asyncio
+import itertools
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import IPv4Address
 from typing import Any
 
 from graphql import OperationType
@@ -16,6 +18,7 @@ from graphql_api.relay import parse_global_id
 SLUG = "bench"
 PEOPLE = ("Ada Berg", "Ben Ito", "Cleo Marsh", "Dan Okoro", "Eve Novak")
 TASKS, BOARD_TASKS, COMMENTS = 120, 20, 4
+_ADDRESSES = itertools.count(1)
 FIELDS = frozenset({OperationType.QUERY, OperationType.MUTATION})
 
 
@@ -40,11 +43,15 @@ class Session:
     """Operations of one caller, from the pipeline inwards."""
 
     services: Services
-    caller: Identity
+    caller: Identity | None
 
     async def data(self, query: str, variables: dict[str, Any]) -> Any:
         """The data of an operation. Raises BenchError for one that fails."""
-        context = self.services.new_context(self.caller, request_id="bench", deadline=Deadline.after(30))
+        # Each from an address of its own, as people are; what comes from one is bounded.
+        address = str(IPv4Address(0x0A000000 + next(_ADDRESSES)))
+        context = self.services.new_context(
+            self.caller, request_id="bench", deadline=Deadline.after(30), address=address
+        )
         try:
             request = OperationRequest(query, variables=variables)
             result = await self.services.operations.execute(request, context, allowed=FIELDS)
@@ -95,7 +102,8 @@ async def found(services: Services) -> Sample:
 async def invite(session: Session, name: str) -> str:
     """The id of a new member."""
     email = f"{name.split(maxsplit=1)[0].lower()}@bench.example"
-    invited = await session.mutate("inviteUser", "user { id }", name=name, email=email, role="MEMBER")
+    invited = await session.mutate("inviteUser", "user { id } token", name=name, email=email, role="MEMBER")
+    await Session(session.services, None).mutate("acceptInvite", "subject", token=invited["token"])
     return invited["user"]["id"]
 
 

@@ -1,18 +1,22 @@
-"""The command line: serve, token, schema, verify-log, reconcile, begin-epoch."""
+"""The command line: serve, token, schema, billing, and what operators do with logs and whole tenants."""
 
 import argparse
 import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from graphql_api.auth.identity import Role
+from graphql_api.local import billing
 from graphql_api.local.dynamodb import EmbeddedDynamoDBError
+from graphql_api.local.head_commands import anchor, key_set
 from graphql_api.local.installation import STATE_DIR, Installation
+from graphql_api.local.lifecycle_commands import erase_tenant, export_tenant, import_tenant
 from graphql_api.local.log_commands import (
     PATIENCE_SECONDS,
-    anchor,
     begin_epoch,
+    head_keys,
     patience,
     reconcile,
     verify_log,
@@ -69,19 +73,48 @@ def _parser() -> argparse.ArgumentParser:
     _describe_verification(
         commands.add_parser("verify-log", help="check a tenant's change log, hash by hash")
     )
+    publishing = commands.add_parser("head-keys", help="print the key set of the logs' signed heads")
+    publishing.set_defaults(run=head_keys)
     _describe_reconciliation(
         commands.add_parser("reconcile", help="find what a tenant's change log has missed, but for deletions")
     )
     _describe_beginning(
         commands.add_parser("begin-epoch", help="after a restore: let every subscriber read its data anew")
     )
+    billing.describe(
+        commands.add_parser("billing-export", help="what each tenant is billed for a period that is over")
+    )
+    _describe_lifecycle(
+        commands.add_parser("export-tenant", help="write all that a tenant has into a directory"),
+        commands.add_parser("import-tenant", help="put an export back where the tenant is no more"),
+        commands.add_parser("erase-tenant", help="erase all that a tenant has, for good"),
+    )
     return parser
+
+
+def _describe_lifecycle(
+    exporting: argparse.ArgumentParser, importing: argparse.ArgumentParser, erasing: argparse.ArgumentParser
+) -> None:
+    exporting.add_argument("--output", type=Path, required=True, metavar="DIR")
+    exporting.set_defaults(run=export_tenant)
+    importing.add_argument("--input", type=Path, required=True, metavar="DIR")
+    importing.set_defaults(run=import_tenant)
+    erasing.add_argument("--confirm", required=True, metavar="SLUG", help="the slug once more")
+    erasing.set_defaults(run=erase_tenant)
+    for command in (exporting, importing, erasing):
+        command.add_argument("--tenant", required=True, help="slug, such as acme")
 
 
 def _describe_verification(verifying: argparse.ArgumentParser) -> None:
     verifying.add_argument("--tenant", required=True, help="slug, such as acme")
     verifying.add_argument(
-        "--anchor", type=anchor, metavar="SEQUENCE:HASH", help="what an earlier run printed; kept elsewhere"
+        "--anchor",
+        type=anchor,
+        metavar="SEQUENCE:HASH",
+        help="what an earlier run printed, or a signed head; kept elsewhere",
+    )
+    verifying.add_argument(
+        "--keys", type=key_set, metavar="FILE", help="what head-keys printed; default: the key itself"
     )
     verifying.set_defaults(run=verify_log)
 

@@ -16,8 +16,6 @@ ApiError
 ├── CursorExpiredError          CURSOR_EXPIRED         an event cursor older than the log; read anew
 ├── DeadlineExceededError       DEADLINE_EXCEEDED      the request ran out of time; retry it
 └── InternalError               INTERNAL_SERVER_ERROR  our fault; masked for the client
-
-QUOTA_EXCEEDED is in the contract and not answered yet.
 """
 
 from enum import StrEnum
@@ -132,9 +130,13 @@ class RateLimitedError(ApiError):
 
 
 class QuotaExceededError(ApiError):
-    """The tenant's plan allows no more of this."""
+    """The tenant's plan allows no more of this than `limit`; None where it allows none at all."""
 
     code = ErrorCode.QUOTA_EXCEEDED
+
+    def __init__(self, message: str, limit: int | None = None, **extensions: object) -> None:
+        super().__init__(message, **({} if limit is None else {"limit": limit}), **extensions)
+        self.limit = limit
 
 
 class QueryTooComplexError(ApiError):

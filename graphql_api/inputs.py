@@ -15,6 +15,7 @@ MAX_LINE, MAX_TEXT, MAX_EMAIL = 200, 10_000, 254  # characters; RFC 5321 §4.5.3
 MAX_IDEMPOTENCY_KEY = 255
 MAX_MARKS = 30  # combining marks on one letter (UAX #15 §13); to order a row of them takes quadratic time
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"  # RFC 1123 §2.1
+_DOMAIN = re.compile(rf"\A{_LABEL}(?:\.{_LABEL})+\Z")
 _EMAIL = re.compile(rf"\A[^@\s#\x00-\x1f\x7f]{{1,64}}@{_LABEL}(?:\.{_LABEL})+\Z")
 # Controls, surrogates, and the bidirectional overrides that make text read as something else.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
@@ -73,6 +74,14 @@ def email(value: str, field: str = "email") -> str:
     is_safe = not _UNPRINTABLE.search(cleaned) and not any(unicodedata.category(c) == "Cf" for c in cleaned)
     if max(len(value), len(cleaned)) > MAX_EMAIL or not is_safe or not _EMAIL.match(cleaned):
         raise InvalidInputError(f"{field} must be an e-mail address.", field)
+    return cleaned
+
+
+def domain(value: str, field: str) -> str:
+    """A domain name of at least two labels, in lower case."""
+    cleaned = value[: MAX_EMAIL + 1].strip().lower()
+    if len(value) > MAX_EMAIL or not _DOMAIN.match(cleaned):
+        raise InvalidInputError(f"{field} must be a domain name, such as example.com.", field)
     return cleaned
 
 

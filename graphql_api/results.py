@@ -36,8 +36,13 @@ class Forbidden(Error):
     pass
 
 
+@strawberry.type(name="QuotaExceededError", description="Your tenant's plan allows no more of this.")
+class QuotaExceeded(Error):
+    limit: int | None = strawberry.field(description="How many it allows.")
+
+
 # What every mutation can answer besides its payload, so that one client fragment serves all.
-Problem: TypeAlias = InvalidInput | NotFound | Conflict | Forbidden
+Problem: TypeAlias = InvalidInput | NotFound | Conflict | Forbidden | QuotaExceeded
 
 
 def problem_of(error: errors.ApiError) -> Problem | None:
@@ -52,6 +57,8 @@ def problem_of(error: errors.ApiError) -> Problem | None:
             return Conflict(message=error.message, code=error.code, current=current)
         case errors.ForbiddenError():
             return Forbidden(message=error.message, code=error.code)
+        case errors.QuotaExceededError():
+            return QuotaExceeded(message=error.message, code=error.code, limit=error.limit)
         case _:
             return None
 
@@ -72,4 +79,5 @@ EXCEPTION_HANDLERS = (
     ProblemHandler(errors.NotFoundError, NotFound),
     ProblemHandler(errors.ConflictError, Conflict),
     ProblemHandler(errors.ForbiddenError, Forbidden),
+    ProblemHandler(errors.QuotaExceededError, QuotaExceeded),
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -68,6 +69,14 @@ class Settings:
     `connections_endpoint`: where frames for WebSocket clients are posted: API Gateway's management API with
     its stage, or the local gateway's; None where nothing is pushed.
     `log_retention`: how long the change log is kept for audit; subscribers resume from its last seven days.
+    `webhook_queue_url`: the SQS queue of endpoints that have something to be sent; None where nothing is.
+    `webhook_allowed_networks`: may be called for webhooks although they are not the internet; development's.
+    `sign_up`: whether tenants can be signed up for by whoever comes.
+    `metrics_namespace`: of CloudWatch, for the lines of metrics in the log; None writes none.
+    `head_key_arn`: the key of AWS KMS that signs each log's head once a day; None where none does.
+    `event_bus_name`: the bus of Amazon EventBridge that is told of every change; None where none is.
+    `audit_stream`: whether every change is a line of the log too, for what carries the lines to S3.
+    `export_bucket`: where exports of tenants are kept; without one, in `export_directory`.
     `request_deadline`: seconds a request may take, API Gateway's 29 s being the outer bound.
     """
 
@@ -87,7 +96,16 @@ class Settings:
     connections_endpoint: str | None = None
     allowed_origins: tuple[str, ...] = ()
     request_deadline: float = 10.0
+    head_key_arn: str | None = None
+    event_bus_name: str | None = None
+    audit_stream: bool = False
     log_retention: timedelta = timedelta(days=400)
+    webhook_queue_url: str | None = None
+    webhook_allowed_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    sign_up: bool = False
+    metrics_namespace: str | None = None
+    export_bucket: str | None = None
+    export_directory: Path = Path(".local/exports")
 
     def __post_init__(self) -> None:
         if not self.cursor_secrets and not self.cursor_secret_arn:
@@ -109,6 +127,8 @@ class Settings:
         for name, url in (("JWKS_URL", self.jwks_url), ("JWT_ISSUER", self.issuer)):
             if not _is_public(url):
                 raise SettingsError(f"{name} must be https, and not on this machine, in production")
+        if self.webhook_allowed_networks:
+            raise SettingsError("WEBHOOK_ALLOWED_NETWORKS must not be set in production")
         if not all(_is_origin(origin) for origin in self.allowed_origins):
             raise SettingsError("ALLOWED_ORIGINS must be like https://app.example.com in production")
 
@@ -134,7 +154,16 @@ class Settings:
             dynamodb_endpoint=env.get("DYNAMODB_ENDPOINT") or None,
             connections_endpoint=env.get("CONNECTIONS_ENDPOINT") or None,
             allowed_origins=tuple(env.get("ALLOWED_ORIGINS", "").replace(",", " ").split()),
+            export_bucket=env.get("EXPORT_BUCKET") or None,
+            export_directory=_read(env, "EXPORT_DIRECTORY", Path, ".local/exports"),
             log_retention=_read(env, "LOG_RETENTION_DAYS", _retention, "400"),
+            webhook_queue_url=env.get("WEBHOOK_QUEUE_URL") or None,
+            webhook_allowed_networks=_read(env, "WEBHOOK_ALLOWED_NETWORKS", _networks, " "),
+            sign_up=_read(env, "SIGN_UP", _switch, "off"),
+            metrics_namespace=env.get("METRICS_NAMESPACE") or None,
+            head_key_arn=env.get("HEAD_KEY_ARN") or None,
+            event_bus_name=env.get("EVENT_BUS_NAME") or None,
+            audit_stream=_read(env, "AUDIT_STREAM", _switch, "off"),
             request_deadline=_read(env, "REQUEST_DEADLINE_SECONDS", _seconds, "10"),
         )
 
@@ -145,12 +174,20 @@ def _read(env: Mapping[str, str], name: str, convert: Callable[[str], T], defaul
         raise SettingsError(f"{name} is not set")
     try:
         return convert(text)
-    except ValueError:
+    except (ValueError, KeyError):
         raise SettingsError(f"{name} cannot be {text!r}") from None
 
 
 def _secrets(text: str) -> tuple[bytes, ...]:
     return tuple(part.strip().encode() for part in text.split(",")) if text else ()
+
+
+def _networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(map(ipaddress.ip_network, text.replace(",", " ").split()))
+
+
+def _switch(text: str) -> bool:
+    return {"on": True, "off": False}[text]
 
 
 def _seconds(text: str) -> float:

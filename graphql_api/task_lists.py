@@ -15,6 +15,8 @@ from typing import Any
 import strawberry
 
 from graphql_api.context import Info
+from graphql_api.custom_fields.lists import Path, tasks_with
+from graphql_api.custom_fields.value import CustomFieldInput
 from graphql_api.errors import InvalidInputError
 from graphql_api.relay import Connection, connection, page_size
 from graphql_api.store.entity import entity_class
@@ -40,7 +42,8 @@ class TaskOrder(Enum):
 
 
 @strawberry.input(
-    description="Which tasks. One of `projectId` and `assigneeId` at most; the rest narrows the agenda."
+    description="Which tasks. One of `projectId`, `assigneeId` and `customField` at most; the rest narrows "
+    "the agenda."
 )
 class TaskFilter:
     project_id: strawberry.ID | None = strawberry.field(default=None, description="Tasks of this project.")
@@ -51,15 +54,21 @@ class TaskFilter:
     completed: bool | None = strawberry.field(default=None, description="Only completed or only open tasks.")
     due_from: date | None = strawberry.field(default=None, description="Open tasks due on this day or later.")
     due_to: date | None = strawberry.field(default=None, description="Open tasks due on this day or earlier.")
-    overdue: bool = strawberry.field(default=False, description="Open tasks due before today (UTC).")
+    overdue: bool = strawberry.field(
+        default=False, description="Open tasks due before today, in your tenant's time zone."
+    )
+    custom_field: CustomFieldInput | None = strawberry.field(
+        default=None, description="Tasks with this value in a filterable custom field; of the whole tenant."
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Whose:
-    """The owner of a list of tasks: a project, an assignee, or with neither the whole tenant."""
+    """What a list of tasks has in common: project, assignee, value of a custom field, or nothing."""
 
     project_uid: str | None = None
     assignee_uid: str | None = None
+    value: tuple[Index, Path] | None = None
 
 
 def project_path(uid: str) -> tuple[str, ...]:
@@ -122,6 +131,9 @@ def _agenda(whose: Whose, low: str, high: str) -> ListRange:
         return ListRange(Index.PROJECT_AGENDA, (project_path(whose.project_uid),), low, high)
     if whose.assignee_uid is not None:
         return ListRange(Index.ASSIGNEE_AGENDA, (assignee_path(whose.assignee_uid),), low, high)
+    if whose.value is not None:
+        index, path = whose.value
+        return ListRange(index, (path,), low, high)
     shards = tuple(_shard(number) for number in range(AGENDA_SHARDS))
     return ListRange(Index.LISTING, shards, low, high)
 
@@ -155,6 +167,10 @@ async def read_tasks(
     after: str | None,
 ) -> Connection[Any]:
     """A page of the tasks that stand in a list. Raises InvalidInputError or BadCursorError."""
+    if wanted is not None and wanted.custom_field is not None:
+        if whose != Whose():
+            raise InvalidInputError("customField selects among all of the tenant.", "filter.customField")
+        whose = Whose(value=await tasks_with(info.context.repository, wanted.custom_field))
     part = tasks_wanted(whose, wanted, order, info.context.today)
     page = await info.context.repository.page(entity_class("TASK"), part, page_size(first), after)
     return connection(page, after)

@@ -1,11 +1,15 @@
 """The application called as a server calls it, without a socket."""
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import Any
 
 from starlette.types import ASGIApp, Message
+
+_ADDRESSES = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +23,17 @@ class Reply:
 
 
 async def call(
-    app: ASGIApp, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b""
+    app: ASGIApp,
+    method: str,
+    path: str,
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    *,
+    address: str | None = None,
 ) -> Reply:
-    """One request's reply; `path` may carry a query string."""
+    """One request's reply; `path` may carry a query string. Each comes from an address of its own, or from
+    the one that is given.
+    """
     target, _, query = path.partition("?")
     scope = {
         "type": "http",
@@ -37,7 +49,7 @@ async def call(
             (name.lower().encode(), value.encode("latin-1")) for name, value in (headers or {}).items()
         ],
         "server": ("testserver", 80),
-        "client": ("127.0.0.1", 1),
+        "client": (address or str(IPv4Address(0x0A000000 + next(_ADDRESSES))), 1),
         "state": {},
     }
     messages: list[Message] = []

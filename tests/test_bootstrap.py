@@ -7,10 +7,11 @@ import pytest
 from graphql_api.auth.identity import Identity, Role
 from graphql_api.auth.membership import Membership
 from graphql_api.auth.plan import DEFAULTS, Tier
-from graphql_api.bootstrap import MembershipReader, Services, build_services
+from graphql_api.bootstrap import Services, build_services
 from graphql_api.deadline import Deadline
 from graphql_api.errors import BadCursorError, ForbiddenError, UnauthenticatedError
 from graphql_api.features.projects import Project
+from graphql_api.readers import MembershipReader
 from graphql_api.relay import global_id
 from graphql_api.store.cursor import LIFETIME_HOURS
 from graphql_api.store.keys import PLATFORM, tenant_family

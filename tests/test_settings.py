@@ -31,6 +31,7 @@ def test_what_is_needed_is_enough() -> None:
         request_deadline=10.0,
     )
     assert not settings.is_development
+    assert not settings.sign_up
 
 
 def test_everything_else_can_be_chosen() -> None:
@@ -42,6 +43,9 @@ def test_everything_else_can_be_chosen() -> None:
             "DYNAMODB_ENDPOINT": "http://127.0.0.1:4566",
             "ALLOWED_ORIGINS": "https://a.example, https://b.example,",
             "REQUEST_DEADLINE_SECONDS": "2.5",
+            "WEBHOOK_QUEUE_URL": "https://sqs.example/webhooks",
+            "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8, ::1",
+            "SIGN_UP": "on",
             "CURSOR_SECRETS": f"{'n' * MIN_SECRET_BYTES},{'o' * MIN_SECRET_BYTES}",
         }
     )
@@ -51,11 +55,15 @@ def test_everything_else_can_be_chosen() -> None:
     assert settings.dynamodb_endpoint == "http://127.0.0.1:4566"
     assert settings.allowed_origins == ("https://a.example", "https://b.example")
     assert settings.request_deadline == 2.5
+    assert settings.webhook_queue_url == "https://sqs.example/webhooks"
+    assert [str(network) for network in settings.webhook_allowed_networks] == ["127.0.0.0/8", "::1/128"]
+    assert settings.sign_up
     assert settings.cursor_secrets == (b"n" * MIN_SECRET_BYTES, b"o" * MIN_SECRET_BYTES)
 
 
 def test_an_empty_variable_is_one_that_is_not_set() -> None:
     optional = ("PROFILE", "AWS_REGION", "DYNAMODB_ENDPOINT", "ALLOWED_ORIGINS", "REQUEST_DEADLINE_SECONDS")
+    optional += ("WEBHOOK_QUEUE_URL", "WEBHOOK_ALLOWED_NETWORKS")
 
     assert Settings.from_env(NEEDED | dict.fromkeys(optional, "")) == Settings.from_env(NEEDED)
 
@@ -72,12 +80,16 @@ def test_what_is_missing_is_named(name: str) -> None:
     [
         ("PROFILE", "prod"),
         ("PROFILE", "PRODUCTION"),
+        ("WEBHOOK_ALLOWED_NETWORKS", "localhost"),
+        ("WEBHOOK_ALLOWED_NETWORKS", "127.0.0.1/8"),
         ("REQUEST_DEADLINE_SECONDS", "ten"),
         ("REQUEST_DEADLINE_SECONDS", "0"),
         ("REQUEST_DEADLINE_SECONDS", "-1"),
         ("REQUEST_DEADLINE_SECONDS", "30"),
         ("REQUEST_DEADLINE_SECONDS", "nan"),
         ("REQUEST_DEADLINE_SECONDS", "inf"),
+        ("SIGN_UP", "yes"),
+        ("SIGN_UP", "ON"),
         ("CURSOR_SECRETS", "s" * (MIN_SECRET_BYTES - 1)),
         ("CURSOR_SECRETS", f"{'s' * MIN_SECRET_BYTES},"),
     ],
@@ -141,6 +153,7 @@ def test_a_secret_is_never_repeated_in_an_error() -> None:
         ("JWT_ISSUER", "issuer"),
         ("ALLOWED_ORIGINS", "*"),
         ("ALLOWED_ORIGINS", "https://a.example,*"),
+        ("WEBHOOK_ALLOWED_NETWORKS", "127.0.0.0/8"),
     ],
 )
 def test_production_refuses_what_only_development_may(name: str, value: str) -> None:

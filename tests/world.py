@@ -1,24 +1,30 @@
 """A small installation for one test: two tenants, a member of each role in both, a guarded table."""
 
 import dataclasses
+import ipaddress
 import json
+import math
+import tempfile
 import time
 import uuid
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jwt
 from starlette.applications import Starlette
 
 from graphql_api.app import create_app
+from graphql_api.audit.entry import AuditEvent, AuditKind
 from graphql_api.auth.identity import Identity, Role
 from graphql_api.auth.plan import DEFAULTS, Tier
 from graphql_api.auth.tokens import TokenVerifier
 from graphql_api.bootstrap import Services, build_services
 from graphql_api.context import RequestContext
 from graphql_api.deadline import Deadline
+from graphql_api.features.tasks.task import Task
 from graphql_api.features.tenants import Tenant, TenantRegistration, TenantStatus
 from graphql_api.features.users import User, membership_writes
 from graphql_api.features.workflows.workflow import default_workflow
@@ -42,11 +48,14 @@ ISSUER, AUDIENCE = "https://issuer.test", "graphql-api"
 KEYS = KeyPair("test-key")
 _LIMITS = DEFAULTS[Tier.ENTERPRISE].limits
 ENTERPRISE = Rate(_LIMITS.points_per_second, _LIMITS.burst)
+# Where tests have webhooks delivered to.
+RECEIVERS = (ipaddress.ip_network("127.0.0.1/32"),)
 MEMBERS = (Role.VIEWER, Role.MEMBER, Role.MANAGER, Role.ADMIN)
 OPERATOR = "operator"
 # The tenant whose member makes the present request; the store cannot work for another one behind its back.
 CALLER: ContextVar[str | None] = ContextVar("caller", default=None)
-# What the function at work may become for the platform's keys: the sweep, nobody.
+# What the function at work may become for a tenant's keys, and for the platform's: the sweep, nobody.
+TENANT_POLICY: ContextVar[str] = ContextVar("tenant_policy", default="tenant")
 REGISTRY: ContextVar[Principal | None] = ContextVar("registry", default=PLATFORM_ROLE)
 
 
@@ -68,6 +77,9 @@ def settings(endpoint: str, *, profile: Profile = Profile.DEVELOPMENT) -> Settin
         jwks_url="https://issuer.test/jwks.json",
         cursor_secrets=(b"a cursor secret of thirty-two bytes",),
         dynamodb_endpoint=endpoint,
+        webhook_allowed_networks=RECEIVERS if profile is Profile.DEVELOPMENT else (),
+        sign_up=True,
+        export_directory=Path(tempfile.gettempdir()) / name,
     )
 
 
@@ -81,7 +93,7 @@ def principal() -> Principal | None:
         return REGISTRY.get()
     if kind == "C":
         return CONNECTIONS_ROLE
-    return TenantSession(slug if caller in (None, slug) else caller)
+    return TenantSession(slug if caller in (None, slug) else caller, TENANT_POLICY.get())
 
 
 def user_uid(tenant: str, role: Role) -> str:
@@ -103,14 +115,17 @@ def token(tenant: str | None, role: Role, subject: str | None = None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a request: a member by tenant and role, an operator, or nobody."""
+    """Who makes a request: a member by tenant and role, an operator, whoever has an API key, or nobody."""
 
     tenant: str | None = None
     role: Role | None = None
     subject: str | None = None
+    key: str | None = None
 
     @property
     def headers(self) -> dict[str, str]:
+        if self.key is not None:
+            return {"authorization": f"Bearer {self.key}"}
         if self.role is None:
             return {}
         return {"authorization": f"Bearer {token(self.tenant, self.role, self.subject)}"}
@@ -130,6 +145,11 @@ class Answer:
         return [error["extensions"]["code"] for error in self.errors]
 
 
+def token_used(tenant: str | None, subject: str) -> AuditEvent:
+    """What the first use of a token leaves in the audit log."""
+    return AuditEvent(kind=AuditKind.TOKEN_USED, tenant=tenant, actor=subject)
+
+
 class World:
     """The application, its table and its guard."""
 
@@ -141,8 +161,12 @@ class World:
 
     def as_(self, tenant: str | None, role: Role, subject: str | None = None) -> "World":
         """The same world, seen by another caller."""
+        return self.by(Caller(tenant, role, subject))
+
+    def by(self, caller: Caller) -> "World":
+        """The same world, seen by that caller."""
         other = World.__new__(World)
-        other.__dict__ = {**self.__dict__, "caller": Caller(tenant, role, subject)}
+        other.__dict__ = {**self.__dict__, "caller": caller}
         return other
 
     async def post(self, body: bytes, headers: Mapping[str, str]) -> Reply:
@@ -184,7 +208,8 @@ class World:
 async def open_world(endpoint: str, *, profile: Profile = Profile.DEVELOPMENT, **sources: Any) -> World:
     """A world with an empty table and the tenants acme and globex."""
     chosen = settings(endpoint, profile=profile)
-    services = build_services(chosen, **sources)
+    # What is written of usage is counted apart, by the tests that ask for it.
+    services = build_services(chosen, **{"flush_seconds": math.inf, **sources})
     services = dataclasses.replace(services, verifier=TokenVerifier(PublishedKeys(), ISSUER, AUDIENCE))
     await services.open()
     await create_tables(services.sources.database)
@@ -196,7 +221,14 @@ async def open_world(endpoint: str, *, profile: Profile = Profile.DEVELOPMENT, *
     for slug in ("acme", "globex"):
         await found(world, slug)
         # As any process has that has served the tenant before.
-        await services.budgets.charge(tenant_family(slug), ENTERPRISE, 0, Deadline.after(10))
+        family, deadline = tenant_family(slug), Deadline.after(10)
+        await services.budgets.require_month(family, 1, deadline)
+        await services.budgets.charge(family, ENTERPRISE, 0, deadline)
+        services.budgets.refund(family, ENTERPRISE, ENTERPRISE.burst)
+        await services.sources.counts.take(services.sources.change_log(family, deadline), Task.kind, 0, 1)
+        for role in MEMBERS:
+            services.audit.counted(token_used(slug, user_uid(slug, role)))
+    services.audit.counted(token_used(None, OPERATOR))
     guard.forget_calls()
     return world
 

@@ -14,11 +14,12 @@ from bench.fanout.traffic import counted
 from bench.installation import BenchInstallation
 from bench.tenant import BenchError, Sample, Session, found, invite, member
 from graphql_api.auth.membership import Memberships
-from graphql_api.bootstrap import MembershipReader, Services, utc_now
+from graphql_api.bootstrap import Services, utc_now
 from graphql_api.handlers import loop
 from graphql_api.handlers.events import StreamHandler
 from graphql_api.local.pump.record import Record
 from graphql_api.operations import OperationResult, Operations
+from graphql_api.readers import MembershipReader
 from graphql_api.realtime.gateway import ApiGateway, Gateway
 from graphql_api.realtime.subscriptions import Groups
 from graphql_api.store.client import Database

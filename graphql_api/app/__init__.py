@@ -13,9 +13,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from graphql_api.app.http_error import MethodNotAllowedError
-from graphql_api.app.middleware import ErrorBoundary, RequestMiddleware
+from graphql_api.app.middleware import AuditMiddleware, ErrorBoundary, RequestMiddleware
 from graphql_api.app.response import refusal
 from graphql_api.app.view import ContextFactory, GraphQLView
+from graphql_api.audit.recording import Audit
 from graphql_api.auth.identity import Identity
 from graphql_api.auth.middleware import AuthMiddleware
 from graphql_api.errors import BadRequestError, NotFoundError
@@ -41,6 +42,8 @@ class Services(Protocol):
     def settings(self) -> Settings: ...
     @property
     def operations(self) -> Operations: ...
+    @property
+    def audit(self) -> Audit: ...
     @property
     def authenticate(self) -> Callable[[str], Awaitable[Identity]]: ...
     @property
@@ -84,6 +87,7 @@ def _middleware(services: Services) -> list[Middleware]:
             seconds=settings.request_deadline,
             headers=_SECURITY_HEADERS if settings.is_development else _PRODUCTION_HEADERS,
         ),
+        Middleware(AuditMiddleware, audit=services.audit),
         Middleware(
             CORSMiddleware,
             allow_origins=settings.allowed_origins,

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphql_api.app.negotiation import negotiate
 from graphql_api.app.response import refusal
+from graphql_api.audit.recording import Audit
 from graphql_api.deadline import Deadline
 from graphql_api.errors import ApiError, DeadlineExceededError, InternalError
 from graphql_api.telemetry import log_fields
@@ -54,6 +55,28 @@ class RequestMiddleware:
 
         with log_fields(request_id=request_id):
             await self._app(scope, receive, send_stamped)
+
+
+class AuditMiddleware:
+    """Keeps what a request leaves in the audit log before its response begins to leave."""
+
+    def __init__(self, app: ASGIApp, audit: Audit) -> None:
+        self._app = app
+        self._audit = audit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        address = (scope.get("client") or (None,))[0]
+        async with self._audit.request(scope["state"]["request_id"], address) as request:
+
+            async def send_kept(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    await request.flush()
+                await send(message)
+
+            await self._app(scope, receive, send_kept)
 
 
 class ErrorBoundary:

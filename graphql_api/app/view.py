@@ -14,7 +14,7 @@ from graphql_api.app.request import from_body, from_query_string
 from graphql_api.app.response import answer
 from graphql_api.auth.identity import Identity
 from graphql_api.deadline import Deadline
-from graphql_api.operations import OperationContext, OperationRequest, OperationResult, Operations
+from graphql_api.operations import OperationContext, OperationRequest, Operations
 from graphql_api.telemetry import log_fields
 
 _BY_GET = frozenset({OperationType.QUERY})
@@ -29,7 +29,7 @@ class RequestContext(OperationContext, Protocol):
 
 class ContextFactory(Protocol):
     def __call__(
-        self, identity: Identity | None, *, request_id: str, deadline: Deadline
+        self, identity: Identity | None, *, request_id: str, deadline: Deadline, address: str | None
     ) -> RequestContext: ...
 
 
@@ -52,20 +52,24 @@ class GraphQLView:
         if media_type is None:
             raise NotAcceptableError(f"Accept {MediaType.GRAPHQL} or {MediaType.JSON}.")
         if request.method == "GET":
-            result = await self._execute(request, from_query_string(request), _BY_GET)
-        else:
-            operation = await from_body(request, self._operations.limits.max_body_bytes)
-            result = await self._execute(request, operation, _BY_POST)
-        return answer(result, request, media_type)
+            return await self._execute(request, from_query_string(request), _BY_GET)
+        operation = await from_body(request, self._operations.limits.max_body_bytes)
+        return await self._execute(request, operation, _BY_POST)
 
     async def _execute(
         self, request: Request, operation: OperationRequest, allowed: AbstractSet[OperationType]
-    ) -> OperationResult:
+    ) -> Response:
         state = request.state
         identity: Identity | None = state.identity
-        context = self._new_context(identity, request_id=state.request_id, deadline=state.deadline)
+        address = request.client.host if request.client else None
+        context = self._new_context(
+            identity, request_id=state.request_id, deadline=state.deadline, address=address
+        )
         with log_fields(tenant=identity.tenant if identity else None):
             try:
-                return await self._operations.execute(operation, context, allowed=allowed)
+                result = await self._operations.execute(operation, context, allowed=allowed)
             finally:
                 await context.close()
+            response = answer(result, request, state.media_type)
+            self._operations.account(result, context, len(response.body))
+        return response

@@ -3,25 +3,33 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from graphql_api.auth.identity import Identity, Role
+from graphql_api.auth.identity import Identity, Role, TenantSettings
 from graphql_api.auth.plan import Allowance
 from graphql_api.auth.tokens import Claims
 from graphql_api.errors import ForbiddenError
 
 TTL = 30.0
+RENEWED = 1.0  # seconds, for who was refused something that a better plan allows
 CAPACITY = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """One user's standing in one tenant, and the tenant's own, with what its plan allows."""
+    """One user's standing in one tenant, and the tenant's own, with what its plan allows and how it wants
+    things done.
+    """
 
     role: Role
     active: bool
     tenant_active: bool
     allowance: Allowance | None = None
+    settings: TenantSettings = field(default_factory=TenantSettings)
+
+
+class StrangerError(ForbiddenError):
+    """The tenant knows nobody of that name: what this person does is none of the tenant's business."""
 
 
 class Memberships:
@@ -50,19 +58,28 @@ class Memberships:
         """The caller these claims name, with the lower of both roles; ForbiddenError if there is none."""
         if claims.tenant is None:
             return Identity(claims.subject, claims.role, None, claims.expires_at)
-        record = await self._membership(claims.tenant, claims.subject)
-        role, allowance = _effective_role(claims.role, record), record.allowance if record else None
-        return Identity(claims.subject, role, claims.tenant, claims.expires_at, allowance)
+        record = _standing(await self._membership(claims.tenant, claims.subject, self._ttl))
+        role = claims.role if record.role.covers(claims.role) else record.role
+        return Identity(
+            claims.subject, role, claims.tenant, claims.expires_at, record.allowance, record.settings
+        )
+
+    async def renewed(self, identity: Identity) -> Identity:
+        """The caller with what the tenant's plan allows now, as of a second ago at the most."""
+        if identity.tenant is None:
+            return identity
+        record = await self._membership(identity.tenant, identity.subject, RENEWED)
+        return identity if record is None else replace(identity, allowance=record.allowance)
 
     def forget(self, tenant: str, subject: str | None = None) -> None:
         """Read a person's record, or those of a whole tenant, anew when they are next asked for."""
         for key in [key for key in self._records if key[0] == tenant and subject in (None, key[1])]:
             del self._records[key]
 
-    async def _membership(self, tenant: str, subject: str) -> Membership | None:
+    async def _membership(self, tenant: str, subject: str, ttl: float) -> Membership | None:
         key = (tenant, subject)
         read_at, record = self._records.get(key, (0.0, None))
-        if record is not None and 0 <= self._clock() - read_at < self._ttl:
+        if record is not None and 0 <= self._clock() - read_at < ttl:
             return record
         if key not in self._flights:
             self._flights[key] = flight = asyncio.create_task(self._fetch(key))
@@ -81,12 +98,13 @@ class Memberships:
         return record
 
 
-def _effective_role(claimed: Role, record: Membership | None) -> Role:
+def _standing(record: Membership | None) -> Membership:
+    """The record of a member who may come in. Raises ForbiddenError for anybody else."""
     # PLATFORM stands outside every tenant, so a record that grants it is corrupt.
     if record is None or record.role is Role.PLATFORM:
-        raise ForbiddenError("You are not a member of this tenant.")
+        raise StrangerError("You are not a member of this tenant.")
     if not record.tenant_active:
         raise ForbiddenError("This tenant is suspended.")
     if not record.active:
         raise ForbiddenError("This account is suspended.")
-    return claimed if record.role.covers(claimed) else record.role
+    return record

@@ -91,6 +91,6 @@ DEFAULTS = {
             max_webhooks=50,
             retention_days=365,
         ),
-        (PlanFeature.CUSTOM_FIELDS, PlanFeature.AUDIT),
+        tuple(PlanFeature),
     ),
 }

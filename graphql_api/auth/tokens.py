@@ -28,6 +28,7 @@ _TYPES = ("JWT", "at+jwt")
 _REFUSED_HEADERS = frozenset({"b64", "crit", "jku", "jwk", "x5c", "x5u", "zip"})
 
 _OPTIONS: Options = {"require": ["iss", "aud", "exp", "sub", "iat"], "enforce_minimum_key_length": True}
+_ANY_TIME: Options = {**_OPTIONS, "verify_exp": False}
 _REFUSALS = (jwt.PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError)
 
 
@@ -42,6 +43,7 @@ class Claims:
     """What a verified token says. `role` is the highest it names; `tenant` is None for PLATFORM alone.
 
     `expires_at`: epoch seconds, the token's own expiry or its greatest age, whichever comes first.
+    `key`: the uid of the API key that stood in place of a token.
     ValueError for a combination no token may carry.
     """
 
@@ -49,6 +51,7 @@ class Claims:
     role: Role
     tenant: str | None
     expires_at: int
+    key: str | None = None
 
     def __post_init__(self) -> None:
         if not SUBJECT.match(self.subject):
@@ -58,6 +61,14 @@ class Claims:
                 raise ValueError("PLATFORM belongs to no tenant")
         elif self.tenant is None or not TENANT_SLUG.match(self.tenant):
             raise ValueError("tenant is missing or malformed")
+
+
+class ExpiredTokenError(UnauthenticatedError):
+    """A token that is good but for its time; `claims` is what it says."""
+
+    def __init__(self, claims: Claims) -> None:
+        super().__init__(INVALID_TOKEN)
+        self.claims = claims
 
 
 class TokenVerifier:
@@ -71,22 +82,32 @@ class TokenVerifier:
         self._decoder = _Decoder(_OPTIONS)
 
     async def verify(self, token: str) -> Claims:
-        """The token's claims. Whatever is wrong with it: one UnauthenticatedError, its cause the reason."""
+        """The token's claims. Whatever is wrong with it: one UnauthenticatedError, its cause the reason; an
+        ExpiredTokenError where nothing but its time is.
+        """
         try:
             key = await self._keys.find(_key_id(token))
             if key is None:
                 raise jwt.InvalidKeyError("the key is unknown")
-            payload = self._decoder.decode(
-                token,
-                key,
-                algorithms=[key.algorithm_name],
-                issuer=self._issuer,
-                audience=self._audience,
-                leeway=LEEWAY,
-            )
-            return _claims(payload, payload.get(self._subject_claim))
+            try:
+                return self._decoded(token, key, _OPTIONS)
+            except jwt.ExpiredSignatureError as reason:
+                raise ExpiredTokenError(self._decoded(token, key, _ANY_TIME)) from reason
         except _REFUSALS as reason:
             raise UnauthenticatedError(INVALID_TOKEN) from reason
+
+    def _decoded(self, token: str, key: jwt.PyJWK, options: Options) -> Claims:
+        payload = self._decoder.decode(
+            token,
+            key,
+            algorithms=[key.algorithm_name],
+            options=options,
+            issuer=self._issuer,
+            audience=self._audience,
+            leeway=LEEWAY,
+        )
+        is_timed = options is not _ANY_TIME
+        return _claims(payload, payload.get(self._subject_claim), is_timed=is_timed)
 
 
 class _Decoder(jwt.PyJWT):
@@ -110,12 +131,12 @@ def _key_id(token: str) -> str:
     return key_id
 
 
-def _claims(payload: dict[str, Any], subject: object) -> Claims:
+def _claims(payload: dict[str, Any], subject: object, *, is_timed: bool) -> Claims:
     """The strict claim model; PyJWT has compared issuer, audience and times, but converts as it reads."""
     issued, expires = _integer(payload, "iat"), _integer(payload, "exp")
     if "nbf" in payload:
         _integer(payload, "nbf")
-    if issued < time.time() - MAX_AGE:
+    if is_timed and issued < time.time() - MAX_AGE:
         raise jwt.ExpiredSignatureError("older than any token may be")
     tenant = payload.get("tenant")
     if tenant is not None and not isinstance(tenant, str):

@@ -75,6 +75,14 @@ class Change:
         image = self.after if self.after is not None else self.before
         return None if image is None else decode(entity_class(self.kind), image)
 
+    @property
+    def growth(self) -> tuple[str, int]:
+        """Of which kind there is one more with it (1), as many (0) or one less (-1); deleted ones do not
+        count, nor does a kind that no plan bounds.
+        """
+        bounded = entity_class(self.kind).bounded_by is not None
+        return self.kind, (_is_there(self.after) - _is_there(self.before)) * bounded
+
 
 class Origin(NamedTuple):
     """Where a change is known from: its id and record number, and when it was seen."""
@@ -176,6 +184,10 @@ def _require_keys(family: Family, change: Change) -> None:
 
 def _entity(kind: str, image: Item | None) -> Any:
     return None if image is None else decode(entity_class(kind), image)
+
+
+def _is_there(image: Item | None) -> bool:
+    return image is not None and "deleted_at" not in image
 
 
 def _visible(entity: Entity | None) -> Entity | None:

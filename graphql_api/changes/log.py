@@ -2,7 +2,7 @@
 
 Items of the control table, all in the tenant's family:
 
-    LOG / HEAD                          the last sequence number, its hash, the epoch
+    LOG / HEAD                          the last sequence number, its hash, the epoch, counts
     LOG#SEGMENTS / <last sequence>      a segment: up to 97 consecutive changes with their hashes
     HISTORY#<kind>#<uid> / <record>     leads to the segment that holds a change of this entity
 
@@ -12,7 +12,7 @@ one transaction, not one for each change. A cursor is good for one epoch; the ch
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -21,16 +21,7 @@ from graphql_api.changes.cursor import EventCursor
 from graphql_api.changes.head import LogHead, LogMovedError, head_write, moved, read_head
 from graphql_api.store.codec import Item, decode, encode
 from graphql_api.store.contention import pause
-from graphql_api.store.keys import (
-    FIRST,
-    LAST,
-    SORT_SEPARATOR,
-    Family,
-    Key,
-    after,
-    partition,
-    sort_key,
-)
+from graphql_api.store.keys import FIRST, LAST, SORT_SEPARATOR, Family, Key, after, partition, sort_key
 from graphql_api.store.schema import EPOCH, EXPIRY, SEGMENT_POINTER, SORT, LogIndex
 from graphql_api.store.table import MAX_TRANSACTION_ITEMS, StoreBusyError, Table
 from graphql_api.store.writes import PRESENT, Put
@@ -121,15 +112,13 @@ class ChangeLog:
         It lies `SETTLED_AFTER` behind the head: a read that is not consistent, as those of indexes never are,
         shows by now what was logged before. Who follows the log from here meets again what such a read shows.
         """
-        keys, newest = (
-            LogIndex.TIMELINE.value,
-            (self._now() - SETTLED_AFTER).isoformat(timespec="microseconds"),
-        )
+        newest = (self._now() - SETTLED_AFTER).isoformat(timespec="microseconds")
         path = partition(self.family, "LOG", "TIMELINE")
         found = await self._table.query(LogIndex.TIMELINE, path, FIRST, newest, 1, newest_first=True)
         if not found:
             return await self._beginning()
-        return EventCursor(found[0][EPOCH]["S"], int(found[0][keys.sort]["S"].rpartition(SORT_SEPARATOR)[2]))
+        last = found[0][LogIndex.TIMELINE.value.sort]["S"].rpartition(SORT_SEPARATOR)[2]
+        return EventCursor(found[0][EPOCH]["S"], int(last))
 
     async def _beginning(self) -> EventCursor:
         """Before the oldest entry there is; the end of a log of which everything has expired."""
@@ -139,9 +128,12 @@ class ChangeLog:
             return EventCursor(head.epoch, oldest[0].sequence - 1)
         return EventCursor(head.epoch, head.sequence)
 
-    async def append(self, changes: Sequence[Change]) -> list[LogEntry]:
+    async def append(
+        self, changes: Sequence[Change], *, before_beginning: Callable[[], Awaitable[None]] | None = None
+    ) -> list[LogEntry]:
         """Log what is not logged yet, in the order given; the entries that this call added.
 
+        `before_beginning` is awaited where there is no log yet, and may refuse to let one begin.
         Raises StoreBusyError; what was added before that stays, and is found when the changes come again.
         """
         pending = list({change.id: change for change in changes}.values())
@@ -150,7 +142,10 @@ class ChangeLog:
             if not pending:
                 return added
             try:
-                entries = await self._append_segment(await self.head(), pending)
+                head = await self.head()
+                if not head.sequence and before_beginning is not None:
+                    await before_beginning()
+                entries = await self._append_segment(head, pending)
             except AlreadyLoggedError:
                 pending = await self._not_logged(pending)
             except LogMovedError:
@@ -208,8 +203,7 @@ class ChangeLog:
         times = [self._now(), head.logged_at, *(change.recorded_at for change in pending)]
         logged_at = max(time for time in times if time is not None)
         epoch = head.epoch or self._new_epoch()
-        entries = _entries(epoch, head, pending, logged_at)
-        last = entries[-1]
+        *_, last = entries = _entries(epoch, head, pending, logged_at)
         segment = Segment(
             epoch=epoch,
             first=head.sequence + 1,
@@ -219,7 +213,10 @@ class ChangeLog:
             hashes=[entry.hash for entry in entries],
             logged_at=logged_at,
         )
-        new_head = LogHead(epoch=epoch, sequence=last.sequence, hash=last.hash, logged_at=logged_at)
+        counts = head.counted(entry.change.growth for entry in entries)
+        new_head = LogHead(
+            epoch=epoch, sequence=last.sequence, hash=last.hash, logged_at=logged_at, counts=counts
+        )
         await self._table.commit(
             [
                 head_write(self.family, head, new_head),

@@ -1,14 +1,43 @@
 """The product: one file or folder for each noun, registered here and nowhere else."""
 
-from graphql_api.features import changes, comments, plans, projects, tasks, tenants, users, workflows
+from graphql_api.features import (
+    api_keys,
+    audit,
+    changes,
+    comments,
+    custom_fields,
+    invitations,
+    jobs,
+    machine_users,
+    onboarding,
+    plans,
+    projects,
+    sign_up,
+    tasks,
+    tenants,
+    usage,
+    users,
+    webhooks,
+    workflows,
+)
 
 FEATURES = (
     tenants.FEATURE,
+    onboarding.FEATURE,
+    sign_up.FEATURE,
     users.FEATURE,
+    invitations.FEATURE,
+    machine_users.FEATURE,
+    api_keys.FEATURE,
     workflows.FEATURE,
+    custom_fields.FEATURE,
     projects.FEATURE,
     tasks.FEATURE,
     comments.FEATURE,
     changes.FEATURE,
+    audit.FEATURE,
     plans.FEATURE,
+    usage.FEATURE,
+    jobs.FEATURE,
+    webhooks.FEATURE,
 )

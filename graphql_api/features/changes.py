@@ -1,7 +1,8 @@
 """Changes: what subscribers are told of, and the tenant's audit log."""
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, cast
 
 import strawberry
@@ -12,7 +13,7 @@ from graphql_api.changes.change import ChangeAction
 from graphql_api.changes.cursor import EventCursor
 from graphql_api.changes.event import Event
 from graphql_api.changes.history import Wanted
-from graphql_api.context import Info
+from graphql_api.context import Info, RequestContext
 from graphql_api.errors import InvalidInputError, NotFoundError
 from graphql_api.feature import Feature
 from graphql_api.features.users import User
@@ -153,7 +154,7 @@ class ChangeQuery:
         context, wanted = info.context, _wanted(filter or ChangeFilter())
         scope = (context.repository.family, "changes", *wanted.scope())
         position = None if after is None else context.cursors.open(after, scope)
-        found = await context.history.page(wanted, position, page_size(first))
+        found = await context.history.page(_kept(wanted, context), position, page_size(first))
         rows = [
             LoggedChange(
                 event=Event(
@@ -172,7 +173,7 @@ class ChangeQuery:
 
 
 def _wanted(filter: ChangeFilter) -> Wanted:
-    since, until = _in_utc(filter.since, "since"), _in_utc(filter.until, "until")
+    since, until = in_utc(filter.since, "since"), in_utc(filter.until, "until")
     if since and until and since > until:
         raise InvalidInputError("since must not be after until.", "filter.since")
     return Wanted(
@@ -184,7 +185,16 @@ def _wanted(filter: ChangeFilter) -> Wanted:
     )
 
 
-def _in_utc(time: datetime | None, name: str) -> datetime | None:
+def _kept(wanted: Wanted, context: RequestContext) -> Wanted:
+    """What of it the tenant's plan lets be read."""
+    allowance = context.caller.allowance
+    if allowance is None:
+        return wanted
+    oldest = context.repository.stamp.now() - timedelta(days=allowance.limits.retention_days)
+    return replace(wanted, since=max(wanted.since or oldest, oldest))
+
+
+def in_utc(time: datetime | None, name: str) -> datetime | None:
     """The same moment in UTC, which is also what a time without an offset is in."""
     if time is None:
         return None

@@ -10,7 +10,7 @@ import strawberry
 
 from graphql_api import inputs
 from graphql_api.auth.identity import Role
-from graphql_api.auth.permissions import at_least
+from graphql_api.auth.permissions import at_least, require_role
 from graphql_api.context import Info
 from graphql_api.errors import ConflictError
 from graphql_api.feature import Feature, once
@@ -37,6 +37,7 @@ PROJECTS = ListRange(Index.LISTING, (("PROJECTS",),))
 class Project(Node, Entity):
     kind: ClassVar[str] = "PROJECT"
     noun: ClassVar[str] = "Project"
+    bounded_by: ClassVar[str | None] = "max_projects"
     removed_after: ClassVar[timedelta | None] = None
 
     name: str
@@ -125,6 +126,7 @@ DeleteProjectResult = Annotated[DeleteProjectPayload | Problem, strawberry.union
 
 
 async def _create(repository: Repository, payload: CreateProjectInput, mark: Mark) -> Project:
+    require_role(repository.stamp.actor, repository.stamp.actor.settings.project_role)
     project = repository.new(
         Project,
         name=inputs.line(payload.name, "name"),
@@ -185,11 +187,11 @@ class ProjectQuery:
 @strawberry.type
 class ProjectMutation:
     @strawberry.mutation(
-        description="Start a project.",
-        permission_classes=[at_least(Role.MANAGER)],
+        description="Start a project. The tenant's settings say which role may.",
+        permission_classes=[at_least(Role.MEMBER)],
     )
     async def create_project(self, info: Info, input: CreateProjectInput) -> CreateProjectResult | None:
-        project = await once(info.context.repository, info, input, Project, _create)
+        project = await once(info.context.repository, info, input, Project, _create, adds=1)
         return CreateProjectPayload(project=project)
 
     @strawberry.mutation(
@@ -205,7 +207,7 @@ class ProjectMutation:
         permission_classes=[at_least(Role.MANAGER)],
     )
     async def delete_project(self, info: Info, input: DeleteProjectInput) -> DeleteProjectResult | None:
-        project = await once(info.context.repository, info, input, Project, _delete)
+        project = await once(info.context.repository, info, input, Project, _delete, adds=-1)
         return DeleteProjectPayload(project=project)
 
 

@@ -1,28 +1,31 @@
 """Tenants: what its members see of their own, and the registry that the platform keeps of all."""
 
 import dataclasses
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
 import strawberry
 
 from graphql_api import inputs
-from graphql_api.auth.identity import TENANT_SLUG, Role
+from graphql_api.audit.acts import audited
+from graphql_api.audit.entry import AuditKind
+from graphql_api.auth.identity import TENANT_SLUG, Role, TenantSettings
 from graphql_api.auth.permissions import at_least
 from graphql_api.auth.plan import Tier
 from graphql_api.context import Info
-from graphql_api.errors import ConflictError, InvalidInputError, NotFoundError
+from graphql_api.errors import ConflictError, NotFoundError
 from graphql_api.feature import Feature, once
-from graphql_api.features.users import EmailAddress, User, membership_writes
-from graphql_api.features.workflows.workflow import default_workflow
+from graphql_api.features.tenant_settings import TenantSettingsInput, changed_settings
 from graphql_api.relay import READS_A_LIST, Connection, Node, connection, page_size
 from graphql_api.results import Problem
 from graphql_api.store.entity import Entity, Placement
-from graphql_api.store.idempotency import UNMARKED, Mark
+from graphql_api.store.idempotency import Mark
 from graphql_api.store.keys import sort_key
 from graphql_api.store.page import ListRange
 from graphql_api.store.repository import Repository
 from graphql_api.store.schema import Index
+from graphql_api.usage_reports import MonthlyUsage, ledger_of, monthly
 
 strawberry.enum(Tier, description="The plans there are; what each allows, the platform's operators decide.")
 
@@ -35,6 +38,7 @@ class Tenant(Node, Entity):
     noun: ClassVar[str] = "Tenant"
 
     name: str
+    settings: TenantSettings = strawberry.field(default_factory=TenantSettings)
 
     @strawberry.field(description="Its unchanging short name, as in every token.")
     def slug(self) -> str:
@@ -57,6 +61,14 @@ class TenantRegistration(Entity):
     status: TenantStatus
     admin_uid: strawberry.Private[str]
     plan: Tier = Tier.FREE
+    # For good: the slug stays, so that nobody else takes it for theirs.
+    erasure_begun_at: datetime | None = None
+    erased_at: datetime | None = None
+    erased_items: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.status is TenantStatus.ACTIVE and self.erasure_begun_at is None
 
     def placement(self) -> Placement:
         return Placement(listing_pk=("TENANTS",), agenda_sk=sort_key(self.uid))
@@ -65,20 +77,20 @@ class TenantRegistration(Entity):
     def slug(self) -> str:
         return self.uid
 
+    @strawberry.field(
+        description="What it used in the calendar month, in UTC, of that day.",
+        permission_classes=[at_least(Role.PLATFORM)],
+        metadata=READS_A_LIST,
+    )
+    async def usage(self, info: Info, month: date) -> MonthlyUsage:
+        return await monthly(ledger_of(info, self.uid), month)
+
 
 @strawberry.input(description="Changes to your tenant.")
 class UpdateTenantInput:
     expected_version: int | None = None
     name: strawberry.Maybe[str | None]
-    idempotency_key: str | None = None
-
-
-@strawberry.input(description="A new tenant and its first administrator.")
-class OnboardTenantInput:
-    slug: str = strawberry.field(description="3 to 40 of a-z, 0-9 and -, neither first nor last a -.")
-    name: str
-    admin_email: str
-    admin_name: str
+    settings: strawberry.Maybe[TenantSettingsInput | None]
     idempotency_key: str | None = None
 
 
@@ -100,12 +112,6 @@ class UpdateTenantPayload:
 
 
 @strawberry.type
-class OnboardTenantPayload:
-    tenant: TenantRegistration
-    admin_subject: str = strawberry.field(description="What the first administrator's tokens carry as `sub`.")
-
-
-@strawberry.type
 class SuspendTenantPayload:
     tenant: TenantRegistration
 
@@ -116,7 +122,6 @@ class ReactivateTenantPayload:
 
 
 UpdateTenantResult = Annotated[UpdateTenantPayload | Problem, strawberry.union("UpdateTenantResult")]
-OnboardTenantResult = Annotated[OnboardTenantPayload | Problem, strawberry.union("OnboardTenantResult")]
 SuspendTenantResult = Annotated[SuspendTenantPayload | Problem, strawberry.union("SuspendTenantResult")]
 ReactivateTenantResult = Annotated[
     ReactivateTenantPayload | Problem, strawberry.union("ReactivateTenantResult")
@@ -125,76 +130,22 @@ ReactivateTenantResult = Annotated[
 
 async def _update(repository: Repository, payload: UpdateTenantInput, mark: Mark) -> Tenant:
     changes = inputs.patch(
-        name=(payload.name, lambda given: inputs.line(inputs.present(given, "name"), "name"))
+        name=(payload.name, lambda given: inputs.line(inputs.present(given, "name"), "name")),
+        settings=(payload.settings, lambda given: inputs.present(given, "settings")),
     )
+    given: TenantSettingsInput | None = changes.pop("settings", None)
+
+    def changed(tenant: Tenant) -> Tenant:
+        settings = tenant.settings if given is None else changed_settings(tenant.settings, given)
+        return dataclasses.replace(tenant, **changes, settings=settings)
+
     slug = repository.stamp.actor.tenant
     assert slug is not None, "a tenant's repository is its member's"
     return await repository.update(
         await repository.fresh().get(Tenant, slug),
-        lambda tenant: dataclasses.replace(tenant, **changes),
+        changed,
         expected_version=payload.expected_version,
         mark=mark,
-    )
-
-
-def valid_slug(slug: str) -> str:
-    """A slug that a tenant could have. Raises InvalidInputError."""
-    if not TENANT_SLUG.match(slug):
-        raise InvalidInputError("A slug is 3 to 40 of a-z, 0-9 and -, not at its ends.", "slug")
-    return slug
-
-
-async def onboard(
-    platform: Repository, founding: Repository, payload: OnboardTenantInput, mark: Mark
-) -> TenantRegistration:
-    """Register the tenant, then found it with its own rights, then open it.
-
-    The registry and the tenant's data are never in one transaction, as nobody has rights to both. A
-    call that stopped between the steps is continued by the next one with the same slug and administrator.
-    """
-    email = inputs.email(payload.admin_email, "adminEmail")
-    admin_name = inputs.line(payload.admin_name, "adminName")
-    name = inputs.line(payload.name, "name")
-    registration = platform.new(
-        TenantRegistration,
-        uid=valid_slug(payload.slug),
-        name=name,
-        status=TenantStatus.PROVISIONING,
-        admin_uid=platform.stamp.new_uid(),
-    )
-    registered = await platform.fresh().find(TenantRegistration, registration.uid)
-    if registered is None:
-        await platform.commit(platform.put(registration), leaves=[registration])
-        registered = registration
-    address = await founding.fresh().find(EmailAddress, email)
-    if registered.status is not TenantStatus.PROVISIONING or registered.name != name:
-        raise ConflictError("This slug is taken.")
-    if address is None:
-        await _found(founding, registered, User, email, admin_name)
-    return await platform.update(
-        registered,
-        lambda now: dataclasses.replace(now, status=TenantStatus.ACTIVE),
-        expected_version=None,
-        mark=mark,
-    )
-
-
-async def _found(
-    founding: Repository,
-    registered: TenantRegistration,
-    user: type[User],
-    email: str,
-    admin_name: str,
-) -> None:
-    admin = founding.new(user, uid=registered.admin_uid, name=admin_name, email=email, role=Role.ADMIN)
-    tenant = founding.new(Tenant, uid=registered.uid, name=registered.name)
-    workflow = default_workflow(founding)
-    await founding.commit(
-        founding.put(tenant),
-        founding.put(workflow),
-        *membership_writes(founding, admin),
-        leaves=[tenant, workflow, admin],
-        mark=UNMARKED,
     )
 
 
@@ -213,6 +164,8 @@ async def amend(platform: Repository, slug: str, mark: Mark, **changes: Any) -> 
     registration = await platform.fresh().get(TenantRegistration, slug)
     if registration.status is TenantStatus.PROVISIONING:
         raise ConflictError("The tenant is still being onboarded.")
+    if registration.erasure_begun_at is not None:
+        raise ConflictError("The tenant is being erased, or was.")
     return await platform.update(
         registration,
         lambda now: dataclasses.replace(now, **changes),
@@ -244,31 +197,18 @@ class TenantQuery:
 @strawberry.type
 class TenantMutation:
     @strawberry.mutation(
-        description="Change the name of your tenant.",
+        description="Change the name and the settings of your tenant.",
         permission_classes=[at_least(Role.ADMIN)],
+        extensions=[audited(AuditKind.ADMINISTRATION)],
     )
     async def update_tenant(self, info: Info, input: UpdateTenantInput) -> UpdateTenantResult | None:
         tenant = await once(info.context.repository, info, input, Tenant, _update)
         return UpdateTenantPayload(tenant=tenant)
 
     @strawberry.mutation(
-        description="Create a tenant and its first administrator.",
-        permission_classes=[at_least(Role.PLATFORM)],
-    )
-    async def onboard_tenant(self, info: Info, input: OnboardTenantInput) -> OnboardTenantResult | None:
-        founding = info.context.founding(valid_slug(input.slug))
-        registration = await once(
-            info.context.platform,
-            info,
-            input,
-            TenantRegistration,
-            lambda platform, payload, mark: onboard(platform, founding, payload, mark),
-        )
-        return OnboardTenantPayload(tenant=registration, admin_subject=registration.admin_uid)
-
-    @strawberry.mutation(
         description="Shut a tenant out, with all its members; takes effect within a minute.",
         permission_classes=[at_least(Role.PLATFORM)],
+        extensions=[audited(AuditKind.ADMINISTRATION)],
     )
     async def suspend_tenant(self, info: Info, input: SuspendTenantInput) -> SuspendTenantResult | None:
         registration = await once(info.context.platform, info, input, TenantRegistration, _suspend)
@@ -277,6 +217,7 @@ class TenantMutation:
     @strawberry.mutation(
         description="Let a suspended tenant in again; takes effect within a minute.",
         permission_classes=[at_least(Role.PLATFORM)],
+        extensions=[audited(AuditKind.ADMINISTRATION)],
     )
     async def reactivate_tenant(
         self, info: Info, input: ReactivateTenantInput

@@ -1,14 +1,17 @@
 """The people of a tenant: who they are, their role, and whether they may come in."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import strawberry
 
 from graphql_api import inputs
+from graphql_api.audit.acts import audited
+from graphql_api.audit.entry import AuditKind
 from graphql_api.auth.identity import Role
 from graphql_api.auth.permissions import at_least
 from graphql_api.context import Info
@@ -28,27 +31,31 @@ from graphql_api.task_lists import TaskFilter, TaskOrder, Whose, read_tasks, wit
 if TYPE_CHECKING:
     from graphql_api.features.tasks.task import Task
 
-strawberry.enum(
-    Role, description="VIEWER < MEMBER < MANAGER < ADMIN inside a tenant; PLATFORM is outside all."
-)
 USERS = ListRange(Index.LISTING, (("USERS",),))
 
 
-@strawberry.enum(description="Whether a person may come in.")
+@strawberry.enum(description="Whether a person may come in; who is INVITED may once they have accepted.")
 class UserStatus(StrEnum):
     ACTIVE = "ACTIVE"
     SUSPENDED = "SUSPENDED"
+    INVITED = "INVITED"
 
 
 @strawberry.type(description="A member of the tenant.")
 class User(Node, Entity):
     kind: ClassVar[str] = "USER"
     noun: ClassVar[str] = "User"
+    bounded_by: ClassVar[str | None] = "max_users"
 
     name: str
     email: str
     role: Role
     status: UserStatus = UserStatus.ACTIVE
+    is_machine: bool = strawberry.field(default=False, description="A program; its address reaches nobody.")
+    invited_until: datetime | None = strawberry.field(
+        default=None, description="Until when the present invitation can be accepted."
+    )
+    has_joined: strawberry.Private[bool] = True
 
     def placement(self) -> Placement:
         return Placement(listing_pk=("USERS",), agenda_sk=sort_key(self.email, self.uid))
@@ -88,14 +95,6 @@ def membership_writes(repository: Repository, user: User) -> Sequence[Put]:
     return repository.put(user), repository.put(address, lambda: taken)
 
 
-@strawberry.input(description="A new member.")
-class InviteUserInput:
-    email: str = strawberry.field(description="Unique in the tenant, compared in lower case.")
-    name: str
-    role: Role = Role.MEMBER
-    idempotency_key: str | None = None
-
-
 @strawberry.input(description="A member's new role; nobody changes their own.")
 class SetUserRoleInput:
     id: strawberry.ID
@@ -119,12 +118,6 @@ class ReactivateUserInput:
 
 
 @strawberry.type
-class InviteUserPayload:
-    user: User
-    subject: str = strawberry.field(description="What this person's tokens carry as `sub`.")
-
-
-@strawberry.type
 class SetUserRolePayload:
     user: User
 
@@ -139,7 +132,6 @@ class ReactivateUserPayload:
     user: User
 
 
-InviteUserResult = Annotated[InviteUserPayload | Problem, strawberry.union("InviteUserResult")]
 SetUserRoleResult = Annotated[SetUserRolePayload | Problem, strawberry.union("SetUserRoleResult")]
 SuspendUserResult = Annotated[SuspendUserPayload | Problem, strawberry.union("SuspendUserResult")]
 ReactivateUserResult = Annotated[ReactivateUserPayload | Problem, strawberry.union("ReactivateUserResult")]
@@ -152,50 +144,61 @@ def tenant_role(role: Role) -> Role:
     return role
 
 
-async def _invite(repository: Repository, payload: InviteUserInput, mark: Mark) -> User:
-    user = repository.new(
-        User,
-        name=inputs.line(payload.name, "name"),
-        email=inputs.email(payload.email),
-        role=tenant_role(payload.role),
-    )
-    still_admin = _still_admin(repository)
-    await repository.commit(*membership_writes(repository, user), still_admin, leaves=[user], mark=mark)
-    return user
+def still_admin(repository: Repository) -> Check:
+    """That the caller is an administrator in the moment of a change of people."""
+    return still(repository, Role.ADMIN)
 
 
-def _still_admin(repository: Repository) -> Check:
+def still(repository: Repository, role: Role) -> Check:
     """The caller's own record, as it must be in the moment of a change of people: roles are known to the door
     for up to a minute after they were taken away.
     """
     return Check(
         key_of(repository.family, User, repository.stamp.actor.subject),
         Condition(
-            "#role = :admin AND #status = :active",
+            "(#role = :role OR #role = :admin) AND #status = :active",
             {"#role": "role", "#status": "status"},
-            {":admin": {"S": Role.ADMIN.value}, ":active": {"S": UserStatus.ACTIVE.value}},
+            {
+                ":role": {"S": role.value},
+                ":admin": {"S": Role.ADMIN.value},
+                ":active": {"S": UserStatus.ACTIVE.value},
+            },
         ),
         lambda _: ForbiddenError("Your own role has changed in the meantime."),
     )
 
 
 async def _set_role(repository: Repository, payload: SetUserRoleInput, mark: Mark) -> User:
-    return await _change(repository, payload, mark, role=tenant_role(payload.role))
+    role = tenant_role(payload.role)
+    return await _change(repository, payload, mark, lambda user: dataclasses.replace(user, role=role))
 
 
 async def _suspend(repository: Repository, payload: SuspendUserInput, mark: Mark) -> User:
-    return await _change(repository, payload, mark, status=UserStatus.SUSPENDED)
+    return await _change(
+        repository,
+        payload,
+        mark,
+        lambda user: dataclasses.replace(user, status=UserStatus.SUSPENDED, invited_until=None),
+    )
 
 
 async def _reactivate(repository: Repository, payload: ReactivateUserInput, mark: Mark) -> User:
-    return await _change(repository, payload, mark, status=UserStatus.ACTIVE)
+    """Whoever never accepted an invitation needs one still."""
+    return await _change(
+        repository,
+        payload,
+        mark,
+        lambda user: dataclasses.replace(
+            user, status=UserStatus.ACTIVE if user.has_joined else UserStatus.INVITED
+        ),
+    )
 
 
 async def _change(
     repository: Repository,
     payload: SetUserRoleInput | SuspendUserInput | ReactivateUserInput,
     mark: Mark,
-    **changes: Any,
+    change: Callable[[User], User],
 ) -> User:
     """Change somebody else's role or status. An administrator stays one while changing another, so at
     least one is always left, whoever else is being changed at the same moment.
@@ -203,13 +206,13 @@ async def _change(
     uid = uid_of(User, payload.id)
     if uid == repository.stamp.actor.subject:
         raise InvalidInputError("Somebody else has to change this for you.", "id")
-    still_admin = _still_admin(repository)
+    unchanged = still_admin(repository)
     return await repository.update(
         await repository.fresh().get(User, uid),
-        lambda user: dataclasses.replace(user, **changes),
+        change,
         expected_version=payload.expected_version,
         mark=mark,
-        also=lambda _: [still_admin],
+        also=lambda _: [unchanged],
     )
 
 
@@ -242,30 +245,29 @@ class UserQuery:
 
 @strawberry.type
 class UserMutation:
-    @strawberry.mutation(description="Add a member.", permission_classes=[at_least(Role.ADMIN)])
-    async def invite_user(self, info: Info, input: InviteUserInput) -> InviteUserResult | None:
-        user = await once(info.context.repository, info, input, User, _invite)
-        return InviteUserPayload(user=user, subject=user.uid)
-
     @strawberry.mutation(
         description="Give a member another role; a lower one takes effect within a minute.",
         permission_classes=[at_least(Role.ADMIN)],
+        extensions=[audited(AuditKind.ADMINISTRATION)],
     )
     async def set_user_role(self, info: Info, input: SetUserRoleInput) -> SetUserRoleResult | None:
         user = await once(info.context.repository, info, input, User, _set_role)
         return SetUserRolePayload(user=user)
 
     @strawberry.mutation(
-        description="Keep a member out; takes effect within a minute.",
+        description="Keep a member out, and end an invitation; takes effect within a minute.",
         permission_classes=[at_least(Role.ADMIN)],
+        extensions=[audited(AuditKind.ADMINISTRATION)],
     )
     async def suspend_user(self, info: Info, input: SuspendUserInput) -> SuspendUserResult | None:
         user = await once(info.context.repository, info, input, User, _suspend)
         return SuspendUserPayload(user=user)
 
     @strawberry.mutation(
-        description="Let a suspended member in again; takes effect within a minute.",
+        description="Let a suspended member in again; takes effect within a minute. "
+        "Who has never accepted an invitation needs a new one.",
         permission_classes=[at_least(Role.ADMIN)],
+        extensions=[audited(AuditKind.ADMINISTRATION)],
     )
     async def reactivate_user(self, info: Info, input: ReactivateUserInput) -> ReactivateUserResult | None:
         user = await once(info.context.repository, info, input, User, _reactivate)

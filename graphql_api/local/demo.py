@@ -9,7 +9,8 @@ from random import Random
 from typing import Any
 
 from graphql_api.auth.identity import Identity, Role
-from graphql_api.context import RequestContext, Sources
+from graphql_api.auth.plan import Tier
+from graphql_api.context import RequestContext
 from graphql_api.deadline import Deadline
 from graphql_api.features.comments import Comment
 from graphql_api.features.projects import Project
@@ -18,6 +19,7 @@ from graphql_api.features.tenants import Tenant, TenantRegistration, TenantStatu
 from graphql_api.features.users import User, membership_writes
 from graphql_api.features.workflows.workflow import Workflow, default_workflow
 from graphql_api.local import demo_words as words
+from graphql_api.sources import Sources
 from graphql_api.store.entity import Entity
 from graphql_api.store.repository import Repository
 from graphql_api.store.table import MAX_TRANSACTION_ITEMS
@@ -115,6 +117,7 @@ async def _seed_tenant(sources: Sources, tenant: DemoTenant, random: Random) -> 
         name=tenant.name,
         status=TenantStatus.ACTIVE,
         admin_uid=admin.uid(tenant.slug),
+        plan=Tier.ENTERPRISE,
     )
     # A start that was cut off left the beginning of the story, which holds together by itself.
     if await founding.fresh().find(Tenant, tenant.slug) is None:

@@ -1,5 +1,6 @@
 """The installation on this machine: its state directory, secrets, settings and tokens."""
 
+import ipaddress
 import json
 import os
 import secrets
@@ -11,11 +12,14 @@ from pathlib import Path
 
 from graphql_api.auth.identity import Role
 from graphql_api.local.demo import OPERATOR, DemoTenant
-from graphql_api.local.keys import DevelopmentIssuer
+from graphql_api.local.event_file import EventFile
+from graphql_api.local.head_key import LocalSigner
+from graphql_api.local.keys import DevelopmentIssuer, open_key
 from graphql_api.settings import Profile, Settings
 
 ISSUER = "https://issuer.localhost"
 AUDIENCE = "graphql-api"
+METRICS_NAMESPACE = "graphql-api"
 TABLE_NAME, CONTROL_TABLE_NAME = "graphql-api-data", "graphql-api-control"
 STATE_DIR = Path(".local")
 JWKS_PATH = "/.well-known/jwks.json"
@@ -42,6 +46,16 @@ class Installation:
         issuer = DevelopmentIssuer.open(directory, Profile.DEVELOPMENT)
         return cls(directory, issuer, _secret(directory / "cursor-secret"))
 
+    @property
+    def signer(self) -> LocalSigner:
+        """What signs the heads of logs here."""
+        return LocalSigner(open_key(self.directory / "head-key.pem"))
+
+    @property
+    def bus(self) -> EventFile:
+        """What stands for an event bus here: `events.jsonl`."""
+        return EventFile(self.directory / "events.jsonl")
+
     def settings(self, *, port: int, dynamodb_endpoint: str) -> Settings:
         """Settings of the server on that port over that engine."""
         return Settings(
@@ -54,7 +68,12 @@ class Installation:
             cursor_secrets=(self.cursor_secret,),
             dynamodb_endpoint=dynamodb_endpoint,
             connections_endpoint=f"http://{LOOPBACK}:{port}{GATEWAY_PATH}",
+            metrics_namespace=METRICS_NAMESPACE,
             allowed_origins=(f"http://{LOOPBACK}:{port}", f"http://localhost:{port}"),
+            webhook_allowed_networks=(ipaddress.ip_network(f"{LOOPBACK}/8", strict=False),),
+            sign_up=True,
+            audit_stream=True,
+            export_directory=self.directory / "exports",
         )
 
     def token(self, subject: str, roles: Sequence[Role], tenant: str | None) -> str:

@@ -39,7 +39,7 @@ class DevelopmentIssuer:
     def __init__(self, key: EllipticCurvePrivateKey) -> None:
         self._key = key
         self._jwk: dict[str, Any] = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
-        self.key_id = _thumbprint(self._jwk)
+        self.key_id = thumbprint(self._jwk)
 
     @classmethod
     def open(cls, directory: Path, profile: Profile) -> "DevelopmentIssuer":
@@ -49,10 +49,7 @@ class DevelopmentIssuer:
         """
         if profile is not Profile.DEVELOPMENT:
             raise SettingsError("the development signing key is for the development profile only")
-        path = directory / KEY_FILE
-        if not path.exists():
-            _create_key(path)
-        return cls(_load_key(path))
+        return cls(open_key(directory / KEY_FILE))
 
     def jwks(self) -> dict[str, Any]:
         """The JWK Set (RFC 7517) to serve at `/.well-known/jwks.json`."""
@@ -79,6 +76,13 @@ class DevelopmentIssuer:
         return jwt.encode(payload, self._key, algorithm="ES256", headers={"kid": self.key_id})
 
 
+def open_key(path: Path) -> EllipticCurvePrivateKey:
+    """The P-256 key in that file, made on first use, once among many processes. Raises SettingsError."""
+    if not path.exists():
+        _create_key(path)
+    return _load_key(path)
+
+
 def _create_key(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     key = generate_private_key(SECP256R1())
@@ -100,7 +104,7 @@ def _load_key(path: Path) -> EllipticCurvePrivateKey:
     return key
 
 
-def _thumbprint(jwk: dict[str, Any]) -> str:
+def thumbprint(jwk: dict[str, Any]) -> str:
     """RFC 7638: the same key has the same id on every start."""
     canonical = json.dumps({name: jwk[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":"))
     return base64.urlsafe_b64encode(hashlib.sha256(canonical.encode()).digest()).decode().rstrip("=")

@@ -14,16 +14,18 @@ from graphql_api.changes.history import History
 from graphql_api.changes.log import MAX_SEGMENT_CHANGES, ChangeLog
 from graphql_api.changes.reconcile import Address, Finding, Reconciler, listed
 from graphql_api.changes.verify import Anchor, BrokenLogError, Verifier
-from graphql_api.context import Sources
 from graphql_api.deadline import Deadline
+from graphql_api.features.api_keys.api_key import ALL_KEYS
 from graphql_api.features.projects import PROJECTS
 from graphql_api.features.tasks.task import Task, comments_of
 from graphql_api.features.tenants import REGISTRATIONS, Tenant
 from graphql_api.features.users import USERS
 from graphql_api.features.workflows.workflow import WORKFLOW_UID, Workflow
+from graphql_api.local.head_commands import print_keys, trusted
 from graphql_api.local.installation import STATE_DIR, Installation
 from graphql_api.realtime.connections import Connections
 from graphql_api.settings import Settings
+from graphql_api.sources import Sources
 from graphql_api.store.entity import entity_class, key_of
 from graphql_api.store.keys import PLATFORM, Family, MalformedKeyError, tenant_family, tenant_of
 from graphql_api.store.repository import together
@@ -32,18 +34,10 @@ from graphql_api.task_lists import Whose, tasks_wanted
 
 PATIENCE_SECONDS = 10.0
 MAX_PATIENCE_SECONDS = 3600.0
-_LONGEST = 24 * 3600.0  # seconds that one command may take
+LONGEST_SECONDS = 24 * 3600.0  # seconds that one command may take
 _SOCKETS_AT_ONCE = 50
 
 T = TypeVar("T")
-
-
-def anchor(text: str) -> Anchor:
-    """The argument of --anchor."""
-    try:
-        return Anchor.of(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError("it is like 42:9f86d0…, as verify-log prints it") from None
 
 
 def patience(text: str) -> float:
@@ -56,7 +50,17 @@ def patience(text: str) -> float:
 
 def verify_log(arguments: argparse.Namespace) -> None:
     """Print where the log ends; SystemExit with the first thing that is wrong."""
-    asyncio.run(_on_tenant(arguments.tenant, lambda log: _verify(log, arguments.anchor)))
+    given, keys = arguments.anchor, arguments.keys
+
+    async def verify(log: TenantLog) -> None:
+        await _verify(log, await trusted(given, log.slug, keys, log.signer))
+
+    asyncio.run(_on_tenant(arguments.tenant, verify))
+
+
+def head_keys(_: argparse.Namespace) -> None:
+    """Print the key set that signed heads are verified with."""
+    print_keys(_built().signer)
 
 
 def reconcile(arguments: argparse.Namespace) -> None:
@@ -77,8 +81,9 @@ class TenantLog:
     """One tenant's log and data, for a command."""
 
     def __init__(self, services: Services, family: Family) -> None:
-        deadline, sources = Deadline.after(_LONGEST), services.sources
+        deadline, sources = Deadline.after(LONGEST_SECONDS), services.sources
         self.family = family
+        self.signer = services.signer
         self.sources: Sources = sources
         self.connections = Connections(services.realtime, deadline)
         self.data = Table(sources.database, family, deadline)
@@ -100,7 +105,7 @@ class TenantLog:
         yield Address(Tenant.kind, self.slug)
         yield Address(Workflow.kind, WORKFLOW_UID)
         agenda = tasks_wanted(Whose(), None, None, self.sources.now().date())
-        for wanted in (USERS, PROJECTS, agenda):
+        for wanted in (USERS, ALL_KEYS, PROJECTS, agenda):
             async for address in listed(self.data, self.family, wanted):
                 yield address
                 if address.kind == Task.kind:
@@ -113,40 +118,41 @@ async def _on_tenant(slug: str, act: Callable[[TenantLog], Awaitable[T]]) -> T:
         family = tenant_family(slug)
     except MalformedKeyError:
         raise SystemExit("There is no such tenant.") from None
-    async with _services() as services:
+    async with services_here() as services:
         return await act(TenantLog(services, family))
 
 
 async def _on_all_tenants(act: Callable[[TenantLog], Awaitable[object]]) -> None:
     """One after the other, by slug."""
-    async with _services() as services:
-        registry = Table(services.sources.database, PLATFORM, Deadline.after(_LONGEST))
+    async with services_here() as services:
+        registry = Table(services.sources.database, PLATFORM, Deadline.after(LONGEST_SECONDS))
         async for registration in listed(registry, PLATFORM, REGISTRATIONS):
             await act(TenantLog(services, tenant_family(registration.uid)))
 
 
 @asynccontextmanager
-async def _services() -> AsyncGenerator[Services]:
-    services = build_services(_settings())
-    database = services.sources.database
-    await database.open()
+async def services_here() -> AsyncGenerator[Services]:
+    """Those of the environment or of the server that runs here, with their tables open."""
+    services = _built()
+    await services.sources.database.open()
     try:
         yield services
     except StoreBusyError:
         raise SystemExit("The tables do not answer; is the server, or the way to AWS, up?") from None
     finally:
-        await database.close()
+        await services.close()
 
 
-def _settings() -> Settings:
-    """Those of the environment where it names a table, else of the server that runs on this machine."""
+def _built() -> Services:
+    """Of the environment where it names a table, else of the server that runs on this machine."""
     if os.environ.get("TABLE_NAME"):
-        return Settings.from_env()
+        return build_services(Settings.from_env())
     installation = Installation.at(STATE_DIR)
     endpoint = installation.announced()
     if endpoint is None:
         raise SystemExit("No server runs here and TABLE_NAME is not set; start one with `make serve`.")
-    return installation.settings(port=0, dynamodb_endpoint=endpoint)
+    settings = installation.settings(port=0, dynamodb_endpoint=endpoint)
+    return build_services(settings, signer=installation.signer)
 
 
 async def _verify(tenant: TenantLog, known: Anchor | None) -> None:

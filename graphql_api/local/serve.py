@@ -1,7 +1,8 @@
-"""The whole system on one machine: engine, tables, demo data, HTTP and WebSockets, the stream."""
+"""The whole system on one machine: engine, tables, demo data, HTTP and WebSockets, the stream, webhooks."""
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import signal
@@ -22,7 +23,13 @@ from graphql_api import telemetry
 from graphql_api.app import create_app
 from graphql_api.bootstrap import Services, build_services
 from graphql_api.errors import ApiError
-from graphql_api.handlers.events import StreamHandler, SweepHandler, WebSocketHandler
+from graphql_api.handlers.events import (
+    JobsHandler,
+    StreamHandler,
+    SweepHandler,
+    WebhookHandler,
+    WebSocketHandler,
+)
 from graphql_api.local import demo
 from graphql_api.local.banner import banner
 from graphql_api.local.dynamodb import EmbeddedDynamoDB
@@ -30,10 +37,13 @@ from graphql_api.local.gateway import WebSocketGateway
 from graphql_api.local.graphiql import DemoTab, GraphiQLConfig, graphiql_routes
 from graphql_api.local.installation import GATEWAY_PATH, JWKS_PATH, LOOPBACK, STATE_DIR, Installation
 from graphql_api.local.pump import StreamPump
+from graphql_api.local.queue import LocalQueue
+from graphql_api.metering.usage import FLUSH_SECONDS
 from graphql_api.store.provision import create_tables
 
 STAGE = "local"
 SWEEP_SECONDS = 15.0
+JOBS_SECONDS = 2.0
 SHUTDOWN_SECONDS = 5
 _CLIENTS_FAULTS = (
     "ASGI callable returned without completing handshake.",
@@ -51,6 +61,7 @@ def serve(port: int, *, reset: bool = False, state_dir: Path = STATE_DIR) -> Non
     logging.getLogger("uvicorn.error").addFilter(_is_of_ours)
     listener = _listen(port)
     installation = Installation.at(state_dir)
+    _audit_to(state_dir / "audit.jsonl")
     # Uvicorn, once done, raises the signal that stopped it again; SIGTERM must not cut off what ends us.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if reset and os.environ.get("DYNAMODB_ENDPOINT"):
@@ -62,6 +73,15 @@ def serve(port: int, *, reset: bool = False, state_dir: Path = STATE_DIR) -> Non
             LocalServer(app).run(sockets=[listener])
         finally:
             installation.withdraw()
+
+
+def _audit_to(path: Path) -> None:
+    """The lines of the audit log into a file, as they go to S3 on AWS."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(telemetry.JsonFormatter())
+    lines = logging.getLogger("audit")
+    lines.handlers[:] = [handler]
+    lines.propagate = False
 
 
 def _is_of_ours(record: logging.LogRecord) -> bool:
@@ -97,7 +117,13 @@ def create_local_app(installation: Installation, port: int, endpoint: str) -> St
     """The doors of the API, and behind them what only development serves. It makes its tables and data when
     it starts.
     """
-    services = build_services(installation.settings(port=port, dynamodb_endpoint=endpoint))
+    queue = LocalQueue()
+    built = build_services(
+        installation.settings(port=port, dynamodb_endpoint=endpoint),
+        bus=installation.bus,
+        signer=installation.signer,
+    )
+    services = dataclasses.replace(built, queue=queue)
     gateway = WebSocketGateway(WebSocketHandler(services).handle, stage=STAGE)
     pages = create_app(services, extra_routes=_development_routes(installation))
 
@@ -106,10 +132,18 @@ def create_local_app(installation: Installation, port: int, endpoint: str) -> St
         async with pages.router.lifespan_context(pages):
             await _provision(services)
             sweeping = asyncio.create_task(_sweep(services))
+            metering = asyncio.create_task(_meter(services))
+            working = asyncio.create_task(_work(services))
+            delivering = asyncio.create_task(queue.serve(WebhookHandler(services).handle))
             async with _pump(services):
                 print(banner(installation, port), flush=True)
                 yield
             sweeping.cancel()
+            working.cancel()
+            metering.cancel()
+            delivering.cancel()
+            await asyncio.gather(delivering, return_exceptions=True)
+            await services.usage.flush_all(SHUTDOWN_SECONDS)
 
     app = Starlette(
         routes=[*gateway.routes("/graphql", GATEWAY_PATH), Mount("/", pages)],
@@ -140,6 +174,24 @@ async def _sweep(services: Services) -> None:
             await handler.handle()
         except ApiError as error:
             _log.warning("Sockets were not swept.", extra={"code": error.code})
+
+
+async def _meter(services: Services) -> None:
+    """Write usage also while nobody asks for anything."""
+    while True:
+        await asyncio.sleep(FLUSH_SECONDS)
+        await services.usage.flush()
+
+
+async def _work(services: Services) -> None:
+    """What another schedule does on AWS."""
+    handler = JobsHandler(services)
+    while True:
+        await asyncio.sleep(JOBS_SECONDS)
+        try:
+            await handler.handle()
+        except ApiError as error:
+            _log.warning("Jobs were not advanced.", extra={"code": error.code})
 
 
 async def _provision(services: Services) -> None:

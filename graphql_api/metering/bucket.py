@@ -13,10 +13,12 @@ from uuid import uuid4
 from graphql_api.store.codec import Item
 from graphql_api.store.contention import pause
 from graphql_api.store.keys import Family, Key, partition
+from graphql_api.store.schema import EXPIRY
 from graphql_api.store.table import StoreBusyError, Table
 from graphql_api.store.writes import ABSENT, Add, Condition, Update
 
 MAX_CONTENTION = 8
+FORGOTTEN_AFTER = 24 * 3600  # seconds; a bucket that is gone is a full one
 _FULL_AT, _RATE = "full_at", "per_second"
 
 
@@ -69,11 +71,14 @@ class _StandsOtherwiseError(Exception):
 
 
 class Bucket:
-    """One tenant's, with the tenant's rights; `now` is Unix time in milliseconds."""
+    """The tenant's, or another one of a path in its family; `now` is Unix time in milliseconds."""
 
-    def __init__(self, table: Table, family: Family, now: Callable[[], int]) -> None:
+    def __init__(
+        self, table: Table, family: Family, now: Callable[[], int], path: tuple[str, ...] = ()
+    ) -> None:
         self._table = table
-        self._key = Key(partition(family, "BUDGET"), "BUDGET")
+        self._key = Key(partition(family, "BUDGET", *path), "BUDGET")
+        self._is_kept_for_a_while = bool(path)
         self._now = now
 
     async def take(self, wanted: int, needed: int, rate: Rate) -> Granted:
@@ -115,6 +120,8 @@ class Bucket:
         # Two who begin in the same millisecond would write the same, and each take the other's for its own.
         unique = {"S": uuid4().hex}
         changes: Item = {_FULL_AT: {"N": str(full_at)}, _RATE: {"N": str(rate.per_second)}, "by": unique}
+        if self._is_kept_for_a_while:
+            changes[EXPIRY] = {"N": str(full_at // 1000 + FORGOTTEN_AFTER)}
         try:
             await self._table.commit([Update(self._key, changes, frozenset(), unmoved, _stands_otherwise)])
         except _StandsOtherwiseError:

@@ -18,6 +18,7 @@ from math import ceil
 from graphql_api.deadline import Deadline
 from graphql_api.errors import RateLimitedError
 from graphql_api.metering.bucket import Bucket, EmptyBucketError, Rate
+from graphql_api.metering.month import Months
 from graphql_api.store.keys import Family
 from graphql_api.store.table import UNANSWERED
 
@@ -55,13 +56,24 @@ class _Purse:
 
 class Budgets:
     """All tenants' budgets, as one process sees them. `bucket` is the shared one; `clock` is wall time in
-    seconds, which goes on while Lambda freezes the process.
+    seconds, which goes on while Lambda freezes the process; `months` know what was used since the first.
     """
 
-    def __init__(self, bucket: Callable[[Family, Deadline], Bucket], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        bucket: Callable[[Family, Deadline], Bucket],
+        clock: Callable[[], float],
+        months: Months | None = None,
+    ) -> None:
+        self._months = months
         self._bucket = bucket
         self._clock = clock
         self._purses: OrderedDict[Family, _Purse] = OrderedDict()
+
+    async def require_month(self, family: Family, limit: int, deadline: Deadline) -> None:
+        """Raises QuotaExceededError where the points of the calendar month are used up."""
+        if self._months is not None:
+            await self._months.require(family, limit, deadline)
 
     async def charge(self, family: Family, rate: Rate, points: int, deadline: Deadline) -> None:
         """Take so many points of the tenant's. Raises RateLimitedError."""
@@ -71,7 +83,8 @@ class Budgets:
             if purse.expires_at <= now:
                 purse.points = 0
             if purse.rate != rate:
-                purse.rate, purse.refused_until = rate, 0.0
+                purse.rate, purse.points = rate, min(purse.points, rate.burst)
+                purse.refused_until = 0.0
             if purse.points < max(points, 1):
                 self._require_patience(purse, now)
                 await self._lease(purse, family, rate, max(points, 1) - purse.points, deadline)
@@ -119,7 +132,8 @@ class Budgets:
         return Standing(rate.burst, remaining, ceil((rate.burst - remaining) / rate.per_second))
 
 
-def refusal(seconds: float) -> RateLimitedError:
+def refusal(
+    seconds: float, message: str = "Your tenant has used up its budget; try again later."
+) -> RateLimitedError:
     """What somebody is told who has to wait so long."""
-    wait = max(1, ceil(seconds))
-    return RateLimitedError("Your tenant has used up its budget; try again later.", retryAfter=wait)
+    return RateLimitedError(message, retryAfter=max(1, ceil(seconds)))

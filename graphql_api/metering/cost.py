@@ -12,7 +12,7 @@ branches of an interface or union add up, `@skip` and `@include` count as taken 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -25,6 +25,7 @@ from graphql import (
     OperationType,
 )
 
+from graphql_api.metering.field_rates import Uses
 from graphql_api.metering.limits import COUNT_CEILING, Limits, enforce
 from graphql_api.metering.list_size import (
     ASSUMED_LIST,
@@ -93,7 +94,8 @@ class Step(NamedTuple):
 class OperationProfile:
     """What a document says of one of its operations; of no request, so it may be kept with the document.
 
-    `steps` are those of the whole document, `roots` the indexes of this operation's own.
+    `steps` are those of the whole document, `roots` the indexes of this operation's own; `uses` are those of
+    fields that have a rate.
     """
 
     operation: OperationType
@@ -103,6 +105,7 @@ class OperationProfile:
     roots: tuple[int, ...]
     steps: Sequence[Step]
     defaults: Mapping[str, object]
+    uses: Mapping[str, Uses] = field(default_factory=dict[str, Uses])
 
 
 def price(profile: OperationProfile, variables: Variables, limits: Limits) -> Cost:

@@ -3,7 +3,7 @@
 What the schema alone cannot say is put into the metadata of a field, `strawberry.field(metadata={...})`:
     cost: int        points of one such object instead of 1 (0 for one that is free)
     list_size: int   how many a plain list holds at most; 1 where its parent already counts them, as the
-                     results of a batch mutation do
+                     results of a batch mutation do, or a list in an input that is one row's
     query: int       executing the field is this many DynamoDB Queries
     embedded: int    with `query`: the parent item carries this many children; a first page of no more is free
 """
@@ -16,6 +16,7 @@ from graphql import (
     FieldNode,
     GraphQLArgument,
     GraphQLField,
+    GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLNamedType,
     IntValueNode,
@@ -39,7 +40,7 @@ _NO_METADATA: Mapping[str, Any] = {}
 _MAX_INT_DIGITS = 10  # GraphQL's Int has 32 bits; Python refuses to read 4,300 digits.
 
 
-def metadata_of(field: GraphQLField) -> Mapping[str, Any]:
+def metadata_of(field: GraphQLField | GraphQLInputField) -> Mapping[str, Any]:
     """The `metadata` the field was declared with."""
     return getattr(field.extensions.get("strawberry-definition"), "metadata", None) or _NO_METADATA
 
@@ -147,7 +148,9 @@ def _batch_lengths(field: GraphQLField, node: FieldNode) -> Iterator[Size]:
 
 
 def _is_batch(name: str, element: Any) -> bool:
-    return holds_list(element) and (name == "ids" or isinstance(named_type(element), GraphQLInputObjectType))
+    if not holds_list(element) or metadata_of(element).get("list_size") == 1:
+        return False
+    return name == "ids" or isinstance(named_type(element), GraphQLInputObjectType)
 
 
 def _length(value: ValueNode, key: str | None = None) -> Size:

@@ -29,9 +29,11 @@ from graphql import (
 )
 
 from graphql_api.metering.cost import OperationProfile, Step, field_step
+from graphql_api.metering.field_rates import Uses
 from graphql_api.metering.limits import COUNT_CEILING, Limits, enforce
-from graphql_api.metering.list_size import literal, named_type
+from graphql_api.metering.list_size import literal, metadata_of, named_type
 from graphql_api.metering.overlap import Overlap, of_field, of_selections
+from graphql_api.metering.root_fields import root_fields
 
 
 def profile_document(
@@ -86,8 +88,22 @@ class _Profiler:
                 roots=of.steps,
                 steps=self.steps,
                 defaults=_defaults(node),
+                uses=self._uses(node),
             )
             for node, of in zip(self.operations, sums, strict=True)
+        }
+
+    def _uses(self, node: OperationDefinitionNode) -> Mapping[str, Uses]:
+        """How often the operation asks for each field that has a rate."""
+        root = self.schema.get_root_type(node.operation)
+        if root is None or root is not self.schema.mutation_type:
+            return {}
+        asked = root_fields(node.selection_set, self.fragment_by_name)
+        said = {name: metadata_of(root.fields[name]) for name in asked if name in root.fields}
+        return {
+            name: Uses(of["rates"], asked[name], past_quota="past_quota" in of)
+            for name, of in said.items()
+            if "rates" in of
         }
 
     def _operation(self, node: OperationDefinitionNode) -> _Sums:

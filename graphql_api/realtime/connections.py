@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Iterable, Sequence
 
+from graphql_api.audit.entry import AuditKind
 from graphql_api.deadline import Deadline
+from graphql_api.metering.figures import CONNECTIONS
 from graphql_api.operations.report import ErrorEntry
 from graphql_api.realtime.gateway import GoneError, UndeliverableError
 from graphql_api.realtime.messages import error_frame
 from graphql_api.realtime.services import RealtimeServices
-from graphql_api.realtime.socket import Socket
+from graphql_api.realtime.socket import Socket, SocketState, note_socket
 from graphql_api.realtime.sockets import Sockets
 from graphql_api.realtime.subscriptions import Subscription, Subscriptions
 from graphql_api.store.keys import tenant_family
@@ -73,6 +75,8 @@ class Connections:
         socket = await self.sockets.find(connection_id)
         if socket is None:
             return
+        if socket.state is SocketState.READY:
+            note_socket(socket, AuditKind.SOCKET_CLOSED)
         await self.sockets.end(socket)
         while (operations := await self.sockets.operations(socket)) is not None:
             for held in operations.held:
@@ -80,7 +84,11 @@ class Connections:
             if await self.sockets.close(socket, operations):
                 break
         await self.sockets.part(socket)
-        await self.sockets.remove(socket)
+        is_first = await self.sockets.remove(socket)
+        if is_first and socket.tenant is not None:
+            lasted = self._services.sources.now() - socket.opened_at
+            figures = {"connection_seconds": round(lasted.total_seconds())}
+            self._services.usage.count(tenant_family(socket.tenant), CONNECTIONS, figures)
 
     async def drop(self, connection_id: str) -> None:
         """Close a connection and forget it; if it cannot be closed now, its client's next word does it."""

@@ -7,18 +7,21 @@ from typing import cast
 
 from graphql import OperationType
 
-from graphql_api.auth.identity import Identity, Role
+from graphql_api.auth.identity import Identity, Role, TenantSettings
+from graphql_api.auth.plan import Allowance
 from graphql_api.changes.cursor import EventCursor
 from graphql_api.changes.event import Event, EventSource
 from graphql_api.changes.log import LogEntry
-from graphql_api.context import RequestContext, Sources
+from graphql_api.context import RequestContext
 from graphql_api.deadline import Deadline
 from graphql_api.errors import ErrorCode, PayloadTooLargeError
+from graphql_api.metering.figures import OTHER
 from graphql_api.operations import Failure, OperationRequest, OperationResult, Operations, describe
 from graphql_api.operations.encoding import encode, encode_within
 from graphql_api.operations.report import code_of
 from graphql_api.realtime.gateway import MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES
 from graphql_api.relay import global_id
+from graphql_api.sources import Sources
 from graphql_api.store.entity import Topic, entity_class
 from graphql_api.store.keys import Family, tenant_family
 from graphql_api.store.table import StoreBusyError
@@ -55,17 +58,27 @@ class Audience:
     def expires_at(self) -> int:
         return self._identity.expires_at
 
+    @property
+    def allowance(self) -> Allowance | None:
+        return self._identity.allowance
+
+    @property
+    def settings(self) -> TenantSettings:
+        return self._identity.settings
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a subscription says to one event: `payload` is None if nothing.
 
     `refusal` holds the errors of one that may not go on; `is_personal` means it is one person's alone.
+    `name` is what its operation is accounted as.
     """
 
     payload: bytes | None = None
     refusal: OperationResult | None = None
     is_personal: bool = False
+    name: str = OTHER
 
 
 class Delivery:
@@ -105,7 +118,7 @@ class Delivery:
         if result.request_error:
             return Answer(is_personal=audience.is_personal)
         payload = encode_within(result.payload(), MAX_PAYLOAD_BYTES)
-        return Answer(payload or _stub(event), is_personal=audience.is_personal)
+        return Answer(payload or _stub(event), is_personal=audience.is_personal, name=result.name)
 
     async def close(self) -> None:
         """End what still reads."""

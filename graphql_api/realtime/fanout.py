@@ -16,14 +16,16 @@ from graphql_api.auth.tokens import EXPIRED_TOKEN, Claims
 from graphql_api.changes.log import ChangeLog, LogEntry
 from graphql_api.deadline import Deadline
 from graphql_api.errors import ApiError, ForbiddenError, InternalError, UnauthenticatedError
+from graphql_api.metering.figures import of_pushes
 from graphql_api.operations import Failure, OperationRequest, describe
 from graphql_api.operations.report import ErrorEntry
 from graphql_api.realtime.connections import Connections
 from graphql_api.realtime.delivery import Answer, Delivery
+from graphql_api.realtime.endpoints import Endpoints
 from graphql_api.realtime.messages import error_frame, next_frame
 from graphql_api.realtime.pushed import HOLD_SECONDS, Progress
 from graphql_api.realtime.services import RealtimeServices
-from graphql_api.realtime.subscriptions import Standing, Subscription, Subscriptions
+from graphql_api.realtime.subscriptions import Listening, Standing, Subscription, Subscriptions
 from graphql_api.store.entity import Topic
 from graphql_api.store.keys import tenant_family
 from graphql_api.store.repository import together
@@ -36,19 +38,24 @@ _PAUSE = 0.1  # seconds between two looks at another pusher's progress
 
 @dataclass(slots=True)
 class _Frames:
-    """What one connection is sent for its subscriptions, in order; `ended` are those that may not go on.
+    """What one connection is sent for its subscriptions, in order; `ended` are those that may not go on,
+    `sent` the bytes of each event's frame by the name of its operation.
 
     Payloads are shared by all who are sent them, and become frames only when they are sent.
     """
 
-    payloads: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
+    payloads: list[tuple[str, bytes, str]] = field(default_factory=list[tuple[str, bytes, str]])
     farewells: list[bytes] = field(default_factory=list[bytes])
+    sent: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list[int]))
     subscriptions: list[Subscription] = field(default_factory=list[Subscription])
     ended: list[Subscription] = field(default_factory=list[Subscription])
 
     def __iter__(self) -> Iterator[bytes]:
-        for operation_id, payload in self.payloads:
-            yield next_frame(operation_id, payload)
+        for operation_id, payload, name in self.payloads:
+            frame = next_frame(operation_id, payload)
+            yield frame
+            # Who asks for the next frame has sent this one.
+            self.sent[name].append(len(frame))
         yield from self.farewells
 
 
@@ -59,6 +66,7 @@ class Fanout:
         sources, family = services.sources, tenant_family(tenant)
         table = sources.control(family, deadline)
         self._services = services
+        self._family = family
         self._tenant = tenant
         self._deadline = deadline
         self._log: ChangeLog = sources.change_log(family, deadline)
@@ -94,13 +102,18 @@ class Fanout:
     async def _push(self, entries: Sequence[LogEntry]) -> None:
         topics = list(dict.fromkeys(topic for entry in entries for topic in entry.change.topics))
         listening = dict(zip(topics, await together(map(self._subscriptions.of, topics)), strict=True))
-        if not any(listening.values()):
-            return
+        if any(heard.subscriptions for heard in listening.values()):
+            await self._tell(entries, listening)
+        # After the sockets, which do not wait for a queue.
+        woken = {uid for heard in listening.values() for uid in heard.webhooks}
+        await Endpoints(self._services, self._deadline).wake(self._tenant, woken)
+
+    async def _tell(self, entries: Sequence[LogEntry], listening: Mapping[Topic, Listening]) -> None:
         round_ = _Round(self._services, self._subscriptions, self._tenant, self._deadline)
         try:
             for entry in entries:
                 for topic in entry.change.topics:
-                    await round_.add(entry, topic, listening[topic])
+                    await round_.add(entry, topic, listening[topic].subscriptions)
                 if round_.size > MAX_WAITING_BYTES:
                     await self._send(round_)
             await self._send(round_)
@@ -115,7 +128,10 @@ class Fanout:
 
         async def send(connection_id: str, what: _Frames) -> None:
             async with room:
-                if await self._connections.send(connection_id, what):
+                is_there = await self._connections.send(connection_id, what)
+                for name, sizes in what.sent.items():
+                    self._services.usage.count(self._family, name, of_pushes(sizes))
+                if is_there:
                     await self._connections.end(connection_id, what.ended)
                     return
                 round_.gone.add(connection_id)
@@ -242,7 +258,7 @@ class _Round:
     def _give(self, subscription: Subscription, answer: Answer) -> None:
         if answer.payload is not None:
             frames = self._of(subscription)
-            frames.payloads.append((subscription.operation_id, answer.payload))
+            frames.payloads.append((subscription.operation_id, answer.payload, answer.name))
         if answer.refusal is not None:
             self._end(subscription, list(answer.refusal.errors))
 

@@ -10,10 +10,16 @@ from graphql_api.changes.change import Change, MalformedRecordError, change_of
 from graphql_api.deadline import Deadline
 from graphql_api.errors import ApiError
 from graphql_api.features.tenants import TenantRegistration
+from graphql_api.features.webhooks.webhook import Webhook
 from graphql_api.realtime.access import Access, decides_access
+from graphql_api.realtime.endpoints import Endpoints
 from graphql_api.realtime.fanout import Fanout
 from graphql_api.realtime.services import RealtimeServices
+from graphql_api.sinks.giving import Giving
+from graphql_api.store.codec import decode
+from graphql_api.store.entity import key_of
 from graphql_api.store.keys import PLATFORM, tenant_family, tenant_of
+from graphql_api.store.table import Table
 from graphql_api.telemetry import log_fields
 
 Record = Mapping[str, Any]
@@ -28,6 +34,10 @@ class _Placed(NamedTuple):
     change: Change
 
 
+class _ErasedError(Exception):
+    """The tenant is being erased, or was: what its stream still tells must not begin a log anew."""
+
+
 class Ingest:
     """Logs and pushes one batch, for one invocation."""
 
@@ -35,6 +45,7 @@ class Ingest:
         self._services = services
         self._deadline = deadline
         self._access = Access(services, deadline)
+        self._endpoints = Endpoints(services, deadline)
 
     async def run(self, records: Sequence[Record]) -> int | None:
         """The position of the first record that is not done with, None if all are.
@@ -85,7 +96,27 @@ class Ingest:
         own = [change for change in changes if change.kind != TenantRegistration.kind]
         if not own:
             return
-        log = self._services.sources.change_log(tenant_family(tenant), self._deadline)
-        added = await log.append(own)
+        services, family = self._services, tenant_family(tenant)
+        log = services.sources.change_log(family, self._deadline)
+        try:
+            added = await log.append(own, before_beginning=lambda: self._require_kept(tenant))
+        except _ErasedError:
+            services.usage.forget(family)
+            await self._follow(tenant, own)  # What lists webhooks is not all in the tenant's inventory.
+            return
+        await self._follow(tenant, own)
         until = added[-1].sequence if added else (await log.head()).sequence
-        await Fanout(self._services, tenant, self._deadline).push(until, added)
+        await Fanout(services, tenant, self._deadline).push(until, added)
+        await Giving(services.sources, services.sinks, family, self._deadline).run(until, added)
+
+    async def _follow(self, tenant: str, changes: Sequence[Change]) -> None:
+        for change in changes:
+            if change.kind == Webhook.kind:
+                await self._endpoints.follow(tenant, change)
+
+    async def _require_kept(self, tenant: str) -> None:
+        key = key_of(PLATFORM, TenantRegistration, tenant)
+        registry = Table(self._services.sources.database, PLATFORM, self._deadline)
+        item = (await registry.batch_get([key], consistent=True)).get(key)
+        if item is not None and decode(TenantRegistration, item).erasure_begun_at is not None:
+            raise _ErasedError

@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 
+from graphql_api.audit.entry import AuditKind
 from graphql_api.auth.tokens import EXPIRED_TOKEN, INVALID_TOKEN, Claims
 from graphql_api.deadline import Deadline
 from graphql_api.errors import ApiError, DeadlineExceededError, ForbiddenError, UnauthenticatedError
@@ -36,6 +37,7 @@ from graphql_api.realtime.socket import (
     Socket,
     SocketState,
     TooManyError,
+    note_socket,
 )
 from graphql_api.realtime.subscribing import Subscribing
 from graphql_api.telemetry import log_fields
@@ -159,19 +161,26 @@ class Protocol:
         if socket.state is not SocketState.OPEN:
             await self._close(socket, 4429, "Too many initialisation requests.")
             return
-        sockets = self._connections.sockets
+        sockets, claimed = self._connections.sockets, socket
         try:
             claims = await self._signed_in(payload) or socket.claims
+            claimed = socket.signed_in(SocketState.OPEN, claims)
             if claims is not None:
                 await self._services.memberships.identify(claims)
-            await sockets.accept(socket, claims)
+            accepted = await sockets.accept(socket, claims)
+            note_socket(accepted, AuditKind.SOCKET_CONNECTED)
         except (UnauthenticatedError, ForbiddenError, TooManyError) as refusal:
+            note_socket(claimed, AuditKind.SOCKET_REFUSED, refusal)
             await sockets.reject(socket, refusal)
         except AlreadySignedInError:
             await self._close(socket, 4429, "Too many initialisation requests.")
             return
         except EndedBeforeError:
             return
+        else:
+            # Only now would whoever revokes the key find the socket.
+            if not await self._stands(accepted):
+                return
         await self._send(socket, messages.connection_ack())
 
     async def _signed_in(self, payload: Payload) -> Claims | None:
@@ -200,6 +209,8 @@ class Protocol:
         if heartbeat.has_expired(socket):
             await self._connections.dismiss(socket, self._described(UnauthenticatedError(EXPIRED_TOKEN)))
             return
+        if not await self._stands(socket):
+            return
         subscriptions = await heartbeat.subscriptions(socket)
         if any(one.is_stuck(self._services.sources.now()) for one in subscriptions):
             await self._connections.drop(socket.connection_id)
@@ -208,6 +219,13 @@ class Protocol:
         # What is still being replayed is not behind the client yet.
         is_safe = all(one.is_live for one in subscriptions)
         await self._send(socket, messages.pong(said | position if is_safe else said))
+
+    async def _stands(self, socket: Socket) -> bool:
+        """Whether the API key of a socket, if it has one, has not been revoked; else it is closed."""
+        if socket.claims is None or await self._services.stands(socket.claims):
+            return True
+        await self._connections.dismiss(socket, self._described(UnauthenticatedError(INVALID_TOKEN)))
+        return False
 
     async def _subscribe(self, socket: Socket, message: Subscribe) -> None:
         subscribing = Subscribing(self._services, self._connections, self._request_id, self._deadline)

@@ -13,6 +13,7 @@ from graphql_api.changes.cursor import EventCursor
 from graphql_api.changes.log import ChangeLog, LogEntry
 from graphql_api.deadline import Deadline
 from graphql_api.errors import CursorExpiredError, UnauthenticatedError
+from graphql_api.metering.figures import of_pushes
 from graphql_api.operations import OperationRequest
 from graphql_api.realtime.connections import Connections
 from graphql_api.realtime.delivery import Delivery
@@ -32,8 +33,7 @@ async def head_for(log: ChangeLog, cursor: EventCursor) -> int:
     no place in it: another epoch's, or ahead of it.
     """
     head = await log.head()
-    if cursor.sequence > head.sequence or cursor.epoch not in ("", head.epoch):
-        raise CursorExpiredError
+    head.require(cursor)
     return head.sequence
 
 
@@ -56,6 +56,7 @@ class Replay:
         self._subscription = subscription
         self._deadline = deadline
         self._tenant = claims.tenant
+        self._family = family
         self._log = services.sources.change_log(family, deadline)
         self._subscriptions = connections.subscriptions(claims.tenant)
 
@@ -107,6 +108,7 @@ class Replay:
                 frames = [] if answer.payload is None else [next_frame(operation_id, answer.payload)]
                 if not await self._connections.send(connection_id, frames):
                     return False
+                services.usage.count(self._family, answer.name, of_pushes(map(len, frames)))
         finally:
             await delivery.close()
         return True

@@ -8,11 +8,14 @@ MovedError               another invocation changed the same item first
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from graphql_api.audit.entry import AuditEvent, AuditKind, AuditOutcome
+from graphql_api.audit.recording import note
 from graphql_api.auth.identity import Role
+from graphql_api.auth.membership import StrangerError
 from graphql_api.auth.tokens import Claims
 from graphql_api.errors import ApiError, ErrorCode, ForbiddenError, RateLimitedError, UnauthenticatedError
 from graphql_api.store.codec import Item
@@ -50,7 +53,7 @@ class Refusal:
 class Socket:
     """What is known of a connection. Without `role` nobody signed in; `tenant` is None for PLATFORM as well.
 
-    `token_expires_at`: epoch seconds.
+    `token_expires_at`: epoch seconds. `key`: the uid of the API key that stood in place of a token.
     """
 
     connection_id: str
@@ -60,6 +63,7 @@ class Socket:
     tenant: str | None = None
     role: Role | None = None
     token_expires_at: int | None = None
+    key: str | None = None
     refusal: Refusal | None = None
 
     @property
@@ -67,7 +71,21 @@ class Socket:
         """What the token said that opened it, None if there was none."""
         if self.subject is None or self.role is None or self.token_expires_at is None:
             return None
-        return Claims(self.subject, self.role, self.tenant, self.token_expires_at)
+        return Claims(self.subject, self.role, self.tenant, self.token_expires_at, self.key)
+
+    def signed_in(self, state: SocketState, claims: Claims | None) -> "Socket":
+        """The same socket in that state, of whom the claims name."""
+        if claims is None:
+            return replace(self, state=state)
+        return replace(
+            self,
+            state=state,
+            subject=claims.subject,
+            tenant=claims.tenant,
+            role=claims.role,
+            token_expires_at=claims.expires_at,
+            key=claims.key,
+        )
 
     @property
     def expires_at(self) -> datetime:
@@ -124,6 +142,21 @@ class EndedBeforeError(Exception):
 
 class MovedError(Exception):
     """Another invocation changed the same item first."""
+
+
+def note_socket(socket: Socket, kind: AuditKind, error: ApiError | None = None) -> None:
+    """Tell the audit log of a socket, unless nobody came and went."""
+    if socket.subject is None and error is None:
+        return
+    note(
+        AuditEvent(
+            kind=kind,
+            outcome=AuditOutcome.SUCCEEDED if error is None else AuditOutcome.REFUSED,
+            tenant=None if isinstance(error, StrangerError) else socket.tenant,
+            actor=socket.subject,
+            code=error.code.value if error else None,
+        )
+    )
 
 
 def revision(number: int) -> Condition:

@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import replace
 
 from graphql_api.auth.tokens import Claims
-from graphql_api.context import Sources
 from graphql_api.deadline import Deadline
 from graphql_api.errors import ApiError
 from graphql_api.realtime.census import Census
@@ -30,13 +29,14 @@ from graphql_api.realtime.socket import (
     moved,
     revision,
 )
+from graphql_api.sources import Sources
 from graphql_api.store.codec import Item, decode, encode
 from graphql_api.store.contention import pause
 from graphql_api.store.keys import CONNECTIONS, Key, partition, tenant_family
 from graphql_api.store.table import StoreBusyError, Table
 from graphql_api.store.writes import ANYTHING, PRESENT, Condition, Delete, Put, Write
 
-MAX_SUBSCRIPTIONS = 20  # of one socket
+MAX_SUBSCRIPTIONS = 20  # of one socket, whatever its plan
 COMPLETED_FOR = 10.0  # seconds in which a `complete` that overtook its `subscribe` is remembered
 MAX_COMPLETED = 10
 MAX_CONTENTION = 64
@@ -54,7 +54,7 @@ class Sockets:
     async def open(self, connection_id: str, claims: Claims | None) -> Socket:
         """Remember a new connection, and whose token it brought, if it did."""
         unknown = Socket(connection_id=connection_id, opened_at=self._sources.now())
-        socket = _signed_in(unknown, SocketState.OPEN, claims)
+        socket = unknown.signed_in(SocketState.OPEN, claims)
         await self._connections.commit([Put(_socket_key(connection_id), _item(socket), moved, ANYTHING)])
         await self._due.note(socket, socket.opened_at)
         return socket
@@ -70,7 +70,7 @@ class Sockets:
 
         Raises TooManyError, AlreadySignedInError, or EndedBeforeError if the client has gone.
         """
-        ready = _signed_in(socket, SocketState.READY, claims)
+        ready = socket.signed_in(SocketState.READY, claims)
         place = self._place(ready)
         if ready.tenant is not None and ready.subject is not None and place is not None:
             twice = AlreadySignedInError()
@@ -98,7 +98,7 @@ class Sockets:
 
     async def extend(self, socket: Socket, claims: Claims) -> Socket:
         """The same socket with a newer token of the same person."""
-        extended = _signed_in(socket, socket.state, claims)
+        extended = socket.signed_in(socket.state, claims)
         try:
             await self._replace(socket, extended)
         except MovedError:
@@ -129,9 +129,13 @@ class Sockets:
         if socket.tenant is not None and socket.subject is not None:
             await self.census(socket.tenant).part(socket.connection_id, socket.subject)
 
-    async def remove(self, socket: Socket) -> None:
-        """Forget the connection itself, after all that it leads to."""
-        await self._connections.commit([Delete(_socket_key(socket.connection_id), ANYTHING, moved)])
+    async def remove(self, socket: Socket) -> bool:
+        """Forget the connection itself, after all that it leads to; False if somebody else was faster."""
+        try:
+            await self._connections.commit([Delete(_socket_key(socket.connection_id), PRESENT, moved)])
+        except MovedError:
+            return False
+        return True
 
     async def operations(self, socket: Socket) -> Operations | None:
         """The subscriptions it holds; None once it is gone, and for a socket that can hold none."""
@@ -141,8 +145,8 @@ class Sockets:
         item = (await self._table(socket).batch_get([place], consistent=True)).get(place)
         return decode(Operations, item) if item else None
 
-    async def hold(self, socket: Socket, held: Held, row: Write) -> None:
-        """Add a subscription to the socket together with its row in a topic.
+    async def hold(self, socket: Socket, held: Held, row: Write, most: int = MAX_SUBSCRIPTIONS) -> None:
+        """Add a subscription to the socket together with its row in a topic; it may hold so many at most.
 
         Raises TooManyError, DuplicateIdError, or EndedBeforeError.
         """
@@ -156,7 +160,7 @@ class Sockets:
                     rest = [one for one in present.completed if one.id != held.id]
                     await self._store(socket, present, replace(present, completed=rest), ())
                     raise EndedBeforeError
-                await self._store(socket, present, _with(present, held), [row])
+                await self._store(socket, present, _with(present, held, min(most, MAX_SUBSCRIPTIONS)), [row])
             except MovedError:
                 await pause(attempt)
             else:
@@ -217,25 +221,12 @@ class Sockets:
         return self._sources.now().timestamp()
 
 
-def _with(present: Operations, held: Held) -> Operations:
+def _with(present: Operations, held: Held, most: int) -> Operations:
     if any(one.id == held.id for one in present.held):
         raise DuplicateIdError
-    if len(present.held) >= MAX_SUBSCRIPTIONS:
-        raise TooManyError(f"A socket takes {MAX_SUBSCRIPTIONS} subscriptions at once.")
+    if len(present.held) >= most:
+        raise TooManyError(f"A socket takes {most} subscriptions at once.")
     return replace(present, held=[*present.held, held])
-
-
-def _signed_in(socket: Socket, state: SocketState, claims: Claims | None) -> Socket:
-    if claims is None:
-        return replace(socket, state=state)
-    return replace(
-        socket,
-        state=state,
-        subject=claims.subject,
-        tenant=claims.tenant,
-        role=claims.role,
-        token_expires_at=claims.expires_at,
-    )
 
 
 def _socket_key(connection_id: str) -> Key:

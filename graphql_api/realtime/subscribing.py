@@ -1,6 +1,6 @@
 """`subscribe`: an operation is executed, and if it is a subscription, registered and caught up."""
 
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from dataclasses import dataclass
 
 from graphql import OperationType
@@ -70,8 +70,11 @@ class Subscribing:
         finally:
             await context.close()
         if recorder.topic is None or result.errors or identity is None:
-            await self._answer(socket, operation_id, result)
+            frames = self._frames(operation_id, result)
+            self._services.operations.account(result, context, sum(map(len, frames)))
+            await self._connections.send(socket.connection_id, frames)
             return
+        self._services.operations.account(result, context, 0)
         await self._register(socket, operation_id, request, context, recorder.topic, recorder.after)
 
     async def _identity(self, socket: Socket) -> Identity | None:
@@ -82,16 +85,13 @@ class Subscribing:
             raise UnauthenticatedError(EXPIRED_TOKEN)
         return await self._services.memberships.identify(claims)
 
-    async def _answer(self, socket: Socket, operation_id: str, result: OperationResult) -> None:
+    def _frames(self, operation_id: str, result: OperationResult) -> Sequence[bytes]:
         if result.request_error and result.errors:
-            frames = [error_frame(operation_id, list(result.errors))]
-        elif result.request_error:
-            frames = [complete_frame(operation_id)]
-        else:
-            payload = encode_within(result.payload(), MAX_PAYLOAD_BYTES)
-            payload = payload or self._too_large(result)
-            frames = [next_frame(operation_id, payload), complete_frame(operation_id)]
-        await self._connections.send(socket.connection_id, frames)
+            return [error_frame(operation_id, list(result.errors))]
+        if result.request_error:
+            return [complete_frame(operation_id)]
+        payload = encode_within(result.payload(), MAX_PAYLOAD_BYTES) or self._too_large(result)
+        return [next_frame(operation_id, payload), complete_frame(operation_id)]
 
     def _too_large(self, result: OperationResult) -> bytes:
         if result.operation is OperationType.MUTATION:
@@ -114,6 +114,7 @@ class Subscribing:
         head = 0 if cursor is None else await head_for(context.change_log, cursor)
         identity, claims = context.caller, socket.claims
         assert identity.tenant is not None, "the operation listened to a tenant's topic"
+        assert identity.allowance is not None, "which has a plan"
         assert claims is not None, "so somebody has signed in"
         subscriptions = self._connections.subscriptions(identity.tenant)
         shared = self._services.operations.without_resumption(request, identity)
@@ -132,7 +133,8 @@ class Subscribing:
             catching_up_until=int(self._services.sources.now().timestamp() + MAX_INVOCATION_SECONDS),
         )
         held = Held(operation_id, list(topic), group)
-        await self._connections.sockets.hold(socket, held, subscriptions.registration(subscription))
+        row, most = subscriptions.registration(subscription), identity.allowance.limits.max_subscriptions
+        await self._connections.sockets.hold(socket, held, row, most)
         await self._keep_renewed(socket, held)
         if cursor is not None:
             replay = Replay(self._services, self._connections, claims, subscription, self._deadline)

@@ -1,6 +1,7 @@
 """Who listens to what, in one tenant: a row for each subscription in its topic, a group for what it asks.
 
     T#<tenant>#TOPIC#<topic> / <group> <connection> <operation>   a subscription
+    T#<tenant>#TOPIC#<topic> / WEBHOOK <uid>                      a webhook that is sent the same
     T#<tenant>#GROUP#<group> / GROUP                              an operation with its variables
 
 Rows are found by topic with consistent reads, so a subscriber that has registered is never passed over. All
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import NamedTuple
 
 from graphql_api.auth.identity import Role
 from graphql_api.auth.tokens import Claims
@@ -22,12 +24,14 @@ from graphql_api.operations import OperationRequest
 from graphql_api.realtime.socket import Held, Socket, expiry
 from graphql_api.store.codec import Item, decode, encode
 from graphql_api.store.entity import Topic
-from graphql_api.store.keys import FIRST, LAST, Family, Key, partition, sort_key
+from graphql_api.store.keys import FIRST, LAST, SORT_SEPARATOR, Family, Key, partition, sort_key
+from graphql_api.store.schema import SORT
 from graphql_api.store.table import MAX_BATCH_KEYS, Table
 from graphql_api.store.writes import ANYTHING, PRESENT, Condition, Delete, Put, Update, Write
 
 MAX_ROWS = 1_000_000  # of one topic: all of them
 MAX_GROUP_BYTES = 24 * 1024  # of a subscription's document and variables as JSON
+_WEBHOOK = f"WEBHOOK{SORT_SEPARATOR}"  # No group's name has a letter above f.
 MAX_REMEMBERED = 2_000  # groups, by a process
 _GROUP_LIFETIME = timedelta(
     hours=5
@@ -70,6 +74,13 @@ class _Group:
     written_at: datetime
 
 
+class Listening(NamedTuple):
+    """Who listens to a topic: subscriptions of sockets, and webhooks by their uids."""
+
+    subscriptions: list[Subscription]
+    webhooks: list[str]
+
+
 class Standing(Enum):
     """What a change of a subscription's row found."""
 
@@ -107,6 +118,11 @@ class Groups:
 def group_of(request: OperationRequest) -> str:
     """The name of all who ask the same: a hash of document, operation and variables."""
     return hashlib.sha256(_to_text(request).encode()).hexdigest()[:32]
+
+
+def webhook_row(family: Family, topic: Topic, uid: str) -> Key:
+    """Where a webhook is found that listens to a topic."""
+    return Key(partition(family, "TOPIC", *topic), _WEBHOOK + uid)
 
 
 class Subscriptions:
@@ -148,10 +164,17 @@ class Subscriptions:
                 known[group] = request
         return known
 
-    async def of(self, topic: Topic) -> list[Subscription]:
+    async def of(self, topic: Topic) -> Listening:
         """All that listen to a topic."""
         path = partition(self._family, "TOPIC", *topic)
-        return [decode(Subscription, item) for item in await self._table.read(path, FIRST, LAST, MAX_ROWS)]
+        listening = Listening([], [])
+        for item in await self._table.read(path, FIRST, LAST, MAX_ROWS):
+            sort = item[SORT]["S"]
+            if sort.startswith(_WEBHOOK):
+                listening.webhooks.append(sort.removeprefix(_WEBHOOK))
+            else:
+                listening.subscriptions.append(decode(Subscription, item))
+        return listening
 
     async def find(self, socket: Socket, held: Sequence[Held]) -> list[Subscription]:
         """The rows of a socket's subscriptions that are there."""

@@ -23,6 +23,11 @@ _SESSION = get_session()
 PRINCIPAL: ContextVar[Family | None] = ContextVar("principal", default=None)
 
 
+# How S3 signs today, and by the region's own name: the SDK's defaults make URLs that S3 takes neither for a
+# bucket of a younger region nor for an object under a key of KMS.
+_OF_S3 = AioConfig(signature_version="s3v4", s3={"addressing_style": "virtual"})
+
+
 def client_config(*, validate_parameters: bool, attempts: int = 3) -> AioConfig:
     """Bounds on every call: the SDK's own defaults wait 60 s and, throttled, retry for 25 s."""
     return AioConfig(
@@ -45,11 +50,12 @@ def aws_client(
     session: AioSession = _SESSION,
 ) -> AbstractAsyncContextManager[Any]:
     """A client of that service, signed by the process's own credentials unless the session has others."""
+    config = client_config(validate_parameters=settings.is_development, attempts=attempts)
     return session.create_client(
         service,
         region_name=settings.region,
         endpoint_url=endpoint,
-        config=client_config(validate_parameters=settings.is_development, attempts=attempts),
+        config=config.merge(_OF_S3) if service == "s3" else config,
     )
 
 
@@ -63,6 +69,7 @@ class Database:
         self._resources = AsyncExitStack()
         self._client: DynamoDBClient | None = None
         self._vending: Vending | None = None
+        self._signing = _SESSION
 
     @property
     def is_open(self) -> bool:
@@ -77,15 +84,15 @@ class Database:
     async def open(self) -> Self:
         """Make the client; calling it again changes nothing."""
         if self._client is None:
-            self._client = await self._resources.enter_async_context(
-                aws_client(
-                    "dynamodb",
-                    self._settings,
-                    endpoint=self._settings.dynamodb_endpoint,
-                    session=await self._session(),
-                )
-            )
+            self._signing = await self._session()
+            endpoint = self._settings.dynamodb_endpoint
+            self._client = await self.client_of("dynamodb", endpoint)
         return self
+
+    async def client_of(self, service: str, endpoint: str | None = None) -> Any:
+        """A client whose calls are signed by their principal's session; it is closed with this."""
+        client = aws_client(service, self._settings, endpoint=endpoint, session=self._signing)
+        return await self._resources.enter_async_context(client)
 
     def renew_session(self, family: Family) -> bool:
         """After a refusal: whether the family's next call is signed by another session than this one was."""

@@ -9,7 +9,7 @@ import strawberry
 
 from graphql_api.store.codec import Item, encode
 from graphql_api.store.keys import Family, Key, entity_key, partition
-from graphql_api.store.schema import EXPIRY, INDEX_ATTRIBUTES, INDEX_PARTITIONS, PARTITION, SORT
+from graphql_api.store.schema import EXPIRY, INDEX_ATTRIBUTES, PARTITION, SLOTS, SORT, FamilyIndex
 
 # A soft-deleted entity can be restored for this long; then the table's TTL removes it.
 RESTORABLE_FOR = timedelta(days=30)
@@ -20,12 +20,14 @@ class Placement:
     """Where an entity stands in the indexes; what is None is in no list of that kind.
 
     A partition is a path inside the tenant's family, such as ("PROJECT", project uid); a sort value
-    orders the entity in every list that sorts by that attribute.
+    orders the entity in every list that sorts by that attribute. `slots` are partitions of the indexes that
+    tenants filter by, each in its place.
     """
 
     project_pk: tuple[str, ...] | None = None
     assignee_pk: tuple[str, ...] | None = None
     listing_pk: tuple[str, ...] | None = None
+    slots: Sequence[tuple[str, ...] | None] = ()
     position_sk: str | None = None
     status_sk: str | None = None
     agenda_sk: str | None = None
@@ -55,6 +57,8 @@ class Entity:
     guards: ClassVar[tuple[str, ...]] = ("version",)
     # None keeps the stamped item for good, for what others may still refer to.
     removed_after: ClassVar[timedelta | None] = RESTORABLE_FOR
+    # The limit of a plan that bounds how many a tenant has.
+    bounded_by: ClassVar[str | None] = None
 
     uid: strawberry.Private[str]
     created_by_uid: strawberry.Private[str]
@@ -110,9 +114,12 @@ def to_item(family: Family, entity: Entity) -> Item:
 def _index_attributes(family: Family, entity: Entity) -> Item:
     place = NOWHERE if entity.deleted_at else entity.placement()
     attributes: Item = {}
-    for name in INDEX_PARTITIONS:
+    for name in ("project_pk", "assignee_pk", "listing_pk"):
         if path := getattr(place, name):
             attributes[name] = {"S": partition(family, *path)}
+    for index, path in zip(SLOTS, place.slots, strict=False):
+        if path:
+            attributes[index.value.partition] = {"S": partition(family, *path)}
     for name in ("position_sk", "status_sk", "agenda_sk"):
         if sort := getattr(place, name):
             attributes[name] = {"S": sort}
@@ -121,7 +128,7 @@ def _index_attributes(family: Family, entity: Entity) -> Item:
 
 def stored_attributes(item: Item) -> Item:
     """The part of an item that is the entity itself: neither its keys nor when it is removed."""
-    derived = {PARTITION, SORT, EXPIRY, *INDEX_ATTRIBUTES}
+    derived = {PARTITION, SORT, EXPIRY, *INDEX_ATTRIBUTES, *FamilyIndex.INVENTORY.value}
     return {name: value for name, value in item.items() if name not in derived}
 
 

@@ -87,7 +87,7 @@ def mark(
     if key is None:
         return UNMARKED
     scope = hashlib.sha256(json.dumps([actor_uid, mutation, key]).encode()).hexdigest()
-    canonical = json.dumps(_canonical(payload), sort_keys=True)
+    canonical = json.dumps(_canonical(payload), sort_keys=True, default=str)  # of a Decimal
     fingerprint = hashlib.sha256(canonical.encode()).hexdigest()
     return Mark(entity_key(family, KIND, scope), fingerprint, now)
 

@@ -5,6 +5,7 @@
 A path's segments never contain the separator, so the encoding is injective: no id crosses a boundary.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import NamedTuple, NewType
@@ -17,6 +18,7 @@ SEGMENT = re.compile(r"\A[^#\x00-\x1f\x7f\ud800-\udfff]{1,320}\Z")
 SORT_SEPARATOR = "\x1f"
 # The ends of any sort range: nothing sorts before the one, and no sort key begins with the other.
 FIRST, LAST = "\x00", "\U0010ffff"
+INVENTORY_SHARDS = 8  # Each takes 1,000 new items a second (DynamoDB).
 MAX_TEXT_BYTES = 900  # leaves room for a uid and a word in the 1,024 bytes of a sort key (DynamoDB)
 
 Family = NewType("Family", str)
@@ -55,9 +57,30 @@ def partition(family: Family, *path: str) -> str:
     return SEPARATOR.join((family, *path))
 
 
+def digest(text: str) -> str:
+    """A segment for anybody's text, which may itself be too long or hold the separator."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def entity_key(family: Family, kind: str, uid: str) -> Key:
     """The key of an entity: its own partition, so that any mix of entities loads in one BatchGetItem."""
     return Key(partition(family, kind, uid), kind)
+
+
+def inventory_partition(family: Family, shard: int) -> str:
+    """The index partition that holds the keys of a share of what a tenant owns."""
+    return partition(family, "INVENTORY", str(shard))
+
+
+def inventory_place(key: Key) -> tuple[str, str] | None:
+    """Where an item stands in its tenant's inventory: the shard's partition, and a hash of the key, which is
+    short and each item's own. None for what is no tenant's.
+    """
+    root, slug, *_ = key.partition.split(SEPARATOR)
+    if root != "T":
+        return None
+    digest = hashlib.sha256(f"{key.partition}\n{key.sort}".encode()).hexdigest()[:32]
+    return inventory_partition(tenant_family(slug), int(digest[:8], 16) % INVENTORY_SHARDS), digest
 
 
 class EntityAddress(NamedTuple):

@@ -1,10 +1,13 @@
 """The two tables' definitions, in the shape CreateTable takes.
 
-The data table has five indexes over six attributes: the partition says whose list it is, the sort attribute
-in which order. Every index carries whole items, so a page of any list is one Query (decisions/0002).
+Both have an index of the keys of all that a tenant owns (see inventory.py).
+
+An index's partition in the data table says whose list it is, its sort attribute in which order. Every one
+carries whole items, so a page of any list is one Query (decisions/0002). Five of them hold the tasks that
+have some value of a tenant's own fields (decisions/0018).
 
 The control table holds what changes often and must not feed the stream: the change log, sockets and their
-subscriptions. Its one index finds entries of the log by who made the change or when.
+subscriptions. Its other index finds entries of the log by who made the change or when.
 """
 
 from enum import Enum
@@ -29,6 +32,11 @@ class Index(Enum):
     PROJECT_AGENDA = IndexKeys("project_pk", "agenda_sk")
     ASSIGNEE_AGENDA = IndexKeys("assignee_pk", "agenda_sk")
     LISTING = IndexKeys("listing_pk", "agenda_sk")
+    SLOT_1 = IndexKeys("slot_1_pk", "agenda_sk")
+    SLOT_2 = IndexKeys("slot_2_pk", "agenda_sk")
+    SLOT_3 = IndexKeys("slot_3_pk", "agenda_sk")
+    SLOT_4 = IndexKeys("slot_4_pk", "agenda_sk")
+    SLOT_5 = IndexKeys("slot_5_pk", "agenda_sk")
 
     @property
     def index_name(self) -> str:
@@ -45,6 +53,18 @@ class LogIndex(Enum):
         return self.name.lower()
 
 
+class FamilyIndex(Enum):
+    """What all items of a tenant stand in, in either table."""
+
+    INVENTORY = IndexKeys("inventory_pk", "inventory_sk")
+
+    @property
+    def index_name(self) -> str:
+        return self.name.lower()
+
+
+# Which of them holds what, each tenant decides for itself.
+SLOTS = (Index.SLOT_1, Index.SLOT_2, Index.SLOT_3, Index.SLOT_4, Index.SLOT_5)
 INDEX_PARTITIONS = tuple(dict.fromkeys(index.value.partition for index in Index))
 INDEX_ATTRIBUTES = frozenset(attribute for index in Index for attribute in index.value)
 # What the timeline itself tells of a log item, so that a place in the log is found without reading it.
@@ -62,28 +82,28 @@ def table_definition(name: str) -> dict[str, Any]:
     """Arguments of CreateTable for a data table called `name`; its TTL attribute is EXPIRY."""
     indexes = [_index(index.index_name, index.value, {"ProjectionType": "ALL"}) for index in Index]
     stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-    return _definition(name, INDEX_ATTRIBUTES, indexes) | {"StreamSpecification": stream}
+    return _definition(name, {*INDEX_ATTRIBUTES}, indexes) | {"StreamSpecification": stream}
 
 
 def control_definition(name: str) -> dict[str, Any]:
     """Arguments of CreateTable for a control table called `name`; its TTL attribute is EXPIRY."""
     projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": [SEGMENT_POINTER, EPOCH]}
     timeline = LogIndex.TIMELINE
-    return _definition(
-        name, frozenset(timeline.value), [_index(timeline.index_name, timeline.value, projection)]
-    )
+    return _definition(name, {*timeline.value}, [_index(timeline.index_name, timeline.value, projection)])
 
 
-def _definition(name: str, attributes: frozenset[str], indexes: list[dict[str, Any]]) -> dict[str, Any]:
+def _definition(name: str, attributes: set[str], indexes: list[dict[str, Any]]) -> dict[str, Any]:
+    inventory = FamilyIndex.INVENTORY
+    listed = _index(inventory.index_name, inventory.value, {"ProjectionType": "KEYS_ONLY"})
     return {
         "TableName": name,
         "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": [
             {"AttributeName": attribute, "AttributeType": "S"}
-            for attribute in (PARTITION, SORT, *sorted(attributes))
+            for attribute in (PARTITION, SORT, *sorted(attributes | {*inventory.value}))
         ],
         "KeySchema": _key_schema(PARTITION, SORT),
-        "GlobalSecondaryIndexes": indexes,
+        "GlobalSecondaryIndexes": [*indexes, listed],
     }
 
 

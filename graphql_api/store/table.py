@@ -12,10 +12,11 @@ from botocore.exceptions import ConnectionError as EndpointError
 
 from graphql_api.deadline import Deadline
 from graphql_api.errors import DeadlineExceededError
+from graphql_api.store.capacity import Meter, measure
 from graphql_api.store.client import PRINCIPAL, Database
 from graphql_api.store.codec import Item
 from graphql_api.store.keys import SEPARATOR, Family, Key
-from graphql_api.store.schema import PARTITION, SORT, Index, IndexKeys, LogIndex
+from graphql_api.store.schema import PARTITION, SORT, FamilyIndex, Index, IndexKeys, LogIndex
 from graphql_api.store.writes import Add, Write, key_attributes
 
 MAX_BATCH_KEYS = 100  # BatchGetItem
@@ -66,13 +67,19 @@ class Table:
     """One table, the data table unless another is named, as one principal may use it for one request.
 
     Raises StoreBusyError when an answer cannot be had under the deadline, and the error that a
-    write carries when its condition does not hold.
+    write carries when its condition does not hold. `meter` is told what was consumed.
     """
 
     def __init__(
-        self, database: Database, principal: Family, deadline: Deadline, name: str | None = None
+        self,
+        database: Database,
+        principal: Family,
+        deadline: Deadline,
+        name: str | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self._database = database
+        self._meter = meter
         self._name = name or database.table_name
         self._principal = principal
         self._deadline = deadline
@@ -97,7 +104,7 @@ class Table:
 
     async def query(
         self,
-        index: Index | LogIndex,
+        index: Index | LogIndex | FamilyIndex,
         partition: str,
         low: str,
         high: str,
@@ -142,13 +149,14 @@ class Table:
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
         return items
 
-    async def commit(self, writes: Sequence[Write]) -> None:
+    async def commit(self, writes: Sequence[Write], token: str | None = None) -> None:
         """Apply all writes or none; a single one costs half of what a transaction does.
 
         The first write whose condition fails decides the error. A conflict with another transaction is
-        retried, with the same token, so a commit whose answer was lost still has one effect.
+        retried, with the same token, so a commit whose answer was lost still has one effect. Two writes or
+        more under a `token` of the caller's have one effect within ten minutes (DynamoDB).
         """
-        token = str(uuid.uuid4())
+        token = token or str(uuid.uuid4())
         for attempt in range(MAX_ATTEMPTS):
             await self._back_off(attempt)
             try:
@@ -216,7 +224,7 @@ class Table:
 
     async def _call(self, operation: Callable[..., Awaitable[Any]], **parameters: Any) -> Any:
         try:
-            return await self._signed(operation, parameters)
+            answer = await self._signed(operation, {**parameters, "ReturnConsumedCapacity": "TOTAL"})
         except ClientError as error:
             if _is_busy(error):
                 raise StoreBusyError from error
@@ -225,6 +233,9 @@ class Table:
             raise
         except (CredentialRetrievalError, HTTPClientError, EndpointError, TimeoutError) as error:
             raise StoreBusyError from error
+        if self._meter is not None:
+            measure(answer, self._meter)
+        return answer
 
     async def _signed(self, operation: Callable[..., Awaitable[Any]], parameters: Mapping[str, Any]) -> Any:
         """The call as its principal, once more with another session where this one may have been ended."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from ministack.core import lambda_runtime
+from ministack.core import iam_evaluator, lambda_runtime
 from ministack.services import apigateway, lambda_svc
 from ministack.services.cloudformation import changesets, engine, handlers
 from samtranslator.translator import transform as sam
@@ -105,6 +105,17 @@ def unpack_once() -> None:
     lambda_runtime.zipfile = SimpleNamespace(ZipFile=SharedZip, **errors)
 
 
+def grant_batches_of_messages() -> None:
+    """SQS knows no permission of its own for a batch: whoever may send a message may send ten."""
+    enforce = iam_evaluator.enforce
+
+    def enforced(key: str, action: str, *arguments: Any, **named: Any) -> Any:
+        single = action.removesuffix("Batch") if action.startswith("sqs:") else action
+        return enforce(key, single, *arguments, **named)
+
+    iam_evaluator.enforce = enforced
+
+
 PATCHES: dict[str, Callable[[], None]] = {
     "echo-subprotocol": echo_subprotocol,
     "pass-parameters-to-sam": pass_parameters_to_sam,
@@ -113,5 +124,6 @@ PATCHES: dict[str, Callable[[], None]] = {
     "unpack-once": unpack_once,
     "leading-keys": leading_keys.patch,
     "policy-variables": policy_variables.patch,
+    "grant-batches-of-messages": grant_batches_of_messages,
     "stream-mapping": stream_mapping.patch,
 }

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 # The AWS services that the product calls. Another one is absent: a client for it cannot be made.
-SERVICES = ("apigatewaymanagementapi", "dynamodb", "secretsmanager", "sts")
+SERVICES = ("apigatewaymanagementapi", "dynamodb", "secretsmanager", "sqs", "sts")
 ENDPOINTS = "botocore/data/endpoints.json"
 
 # Asked first. `*` stands for any characters, slashes as well.

@@ -20,6 +20,7 @@ from graphql_api.deadline import Deadline
 from graphql_api.features.tasks.task import Task
 from graphql_api.local.dynamodb import EmbeddedDynamoDB
 from graphql_api.local.installation import CONTROL_TABLE_NAME, TABLE_NAME, Installation
+from graphql_api.local.serve import SWEEP_SECONDS
 from graphql_api.relay import parse_global_id
 from graphql_api.store.client import Database
 from graphql_api.store.codec import Item
@@ -241,3 +242,34 @@ def test_a_command_that_is_not_understood_shows_how_to_use_it(
 
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith(f"usage: python -m graphql_api {arguments[0]}")
+
+
+def test_the_head_that_was_signed_today_is_an_anchor_and_a_forged_one_is_none(
+    server: Server, directory: Path
+) -> None:
+    signed = signed_head(directory)
+    keys = directory / "keys.json"
+    keys.write_text(run(directory, "head-keys").stdout)
+    verify = ("verify-log", "--tenant", "acme", "--anchor")
+
+    trusted = run(directory, *verify, signed, "--keys", str(keys))
+    by_the_key_itself = run(directory, *verify, signed)
+    forged = run(directory, *verify, f"{signed[:-6]}AAAAAA", "--keys", str(keys))
+
+    assert (trusted.returncode, trusted.stderr) == (0, "")
+    assert trusted.stdout.splitlines()[0].endswith("is signed by a key that is trusted.")
+    assert "holds together" in trusted.stdout
+    assert by_the_key_itself.stdout == trusted.stdout
+    assert forged.returncode == 1
+    assert forged.stderr.startswith("The anchor cannot be trusted:")
+
+
+def signed_head(directory: Path) -> str:
+    """That of acme, once the sweep has come by."""
+    until = time.monotonic() + SWEEP_SECONDS + PATIENCE_SECONDS
+    while time.monotonic() < until:
+        lines = [json.loads(line) for line in (directory / ".local/audit.jsonl").read_text().splitlines()]
+        if heads := [line["head"] for line in lines if "head" in line and line["tenant"] == "acme"]:
+            return heads[0]
+        time.sleep(0.5)
+    raise AssertionError("no head was signed")

@@ -20,7 +20,7 @@ from graphql_api.store.keys import tenant_family
 from graphql_api.store.table import Table
 from graphql_api.store.writes import ANYTHING, Put
 from tests.changes.records import ACME
-from tests.features.builders import a_comment, a_project, a_task, done
+from tests.features.builders import a_comment, a_project, a_task, an_api_key, done
 from tests.realtime.stage import Stage
 from tests.world import World, user_uid
 
@@ -143,12 +143,14 @@ async def test_everything_that_stands_in_a_list_is_looked_at(case: Case) -> None
     await done(case.acme, "updateProject", "project { id }", id=project, archived=True)
     await done(case.acme, "updateTenant", "tenant { id }", name="Acme Ltd")
     await done(case.acme, "inviteUser", "user { id }", email="zoe@acme.example", name="Zoe")
+    await an_api_key(case.acme)
     await case.lose()
 
     kinds = [change.kind for change in await case.missing()]
     assert {kind: kinds.count(kind) for kind in kinds} == {
         "TENANT": 1,
         "USER": 1,
+        "APIKEY": 1,
         "PROJECT": 1,
         "TASK": 28,  # their counts of comments
         "COMMENT": 28,
@@ -335,7 +337,7 @@ async def test_a_page_of_tasks_costs_a_query_for_each_and_two_batches(case: Case
     case.stage.world.guard.forget_calls()
     assert await case.findings() == []
 
-    # 2 single ones, 4 people, a project and 12 tasks in one page; 2 lists, 4 shards and the tasks' comments.
-    lists = 2 + 4 + 12
+    # 2 single ones, 4 people, a project and 12 tasks in one page; 3 lists, 4 shards and the tasks' comments.
+    lists = 3 + 4 + 12
     assert dict(case.stage.world.guard.operations) == {"Query": 19 + lists, "BatchGetItem": 2}
     assert len(await history.latest([])) == 0

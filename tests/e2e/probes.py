@@ -172,8 +172,11 @@ def copies_of_code(account: Account) -> int:
     return len({_invoke(account, function, Qualifier=qualifier) for qualifier in ("$LATEST", "1")})
 
 
-def _role_of(resource: Any, condition: dict[str, Any]) -> dict[str, Any]:
-    statement = {"Effect": "Allow", "Action": "dynamodb:*", "Resource": resource, "Condition": condition}
+def _role_of(
+    resource: Any, condition: dict[str, Any] | None = None, action: str = "dynamodb:*"
+) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    statement |= {} if condition is None else {"Condition": condition}
     document = {"Version": "2012-10-17", "Statement": statement}
     return {
         **ROLE,
@@ -184,9 +187,9 @@ def _role_of(resource: Any, condition: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _session(account: Account, stack: Stack, **tags: str) -> Any:
+def _session(account: Account, stack: Stack, service: str = "dynamodb", **tags: str) -> Any:
     role = account.client("iam").get_role(RoleName=stack.resources()["Role"])["Role"]["Arn"]
-    return account.client("dynamodb", account.session_of(role, tags=tags))
+    return account.client(service, account.session_of(role, tags=tags))
 
 
 def keys_that_may_be_read(account: Account) -> list[str]:
@@ -214,6 +217,16 @@ def tags_that_may_read(account: Account) -> list[str]:
         for tag in ("ALL_ATTRIBUTES", "COUNT", "*")
         if _is_allowed(_session(account, stack, select=tag).scan, TableName=table)
     ]
+
+
+def may_send_a_batch(account: Account) -> bool:
+    """Whether several messages can be sent at once by whoever may send one."""
+    queue = {"Type": "AWS::SQS::Queue"}
+    role = _role_of({"Fn::GetAtt": "Queue.Arn"}, action="sqs:SendMessage")
+    stack, _ = _stack(account, {"Queue": queue, "Role": role})
+    entries = [{"Id": "1", "MessageBody": "one"}, {"Id": "2", "MessageBody": "two"}]
+    sqs, url = _session(account, stack, "sqs"), stack.resources()["Queue"]
+    return _is_allowed(sqs.send_message_batch, QueueUrl=url, Entries=entries)
 
 
 def records_set_aside(account: Account) -> int:

@@ -11,7 +11,15 @@ from tests.e2e.deployment import Stack, released
 from tests.e2e.system import STUB, Member, System
 from tests.e2e.test_realtime import said, subscribe
 
-FUNCTIONS = ["HttpFunction", "WebSocketFunction", "StreamFunction", "SweepFunction"]
+FUNCTIONS = [
+    "HttpFunction",
+    "WebSocketFunction",
+    "StreamFunction",
+    "SweepFunction",
+    "JobsFunction",
+    "WebhookFunction",
+]
+GROUPS = ("http", "websocket", "stream", "sweep", "jobs", "webhook", "http-access", "websocket-access")
 PROJECT = "query ($project: ID!) { project(id: $project) { name } }"
 
 
@@ -42,23 +50,25 @@ def test_every_function_runs_the_code_that_was_uploaded(name: str, system: Syste
     assert STUB not in "".join(system.bodies)
 
 
-def test_the_sweep_is_scheduled_each_minute_and_may_be_invoked(system: System):
+@pytest.mark.parametrize("name", ["Sweep", "Jobs"])
+def test_what_is_scheduled_comes_each_minute_and_may_be_invoked(name: str, system: System):
     events, functions = system.account.client("events"), system.account.client("lambda")
     resources = system.stack.resources()
-    rule = events.describe_rule(Name=resources["SweepSchedule"])
-    (target,) = events.list_targets_by_rule(Rule=resources["SweepSchedule"])["Targets"]
+    rule = events.describe_rule(Name=resources[f"{name}Schedule"])
+    (target,) = events.list_targets_by_rule(Rule=resources[f"{name}Schedule"])["Targets"]
     assert (rule["State"], rule["ScheduleExpression"]) == ("ENABLED", "rate(1 minute)")
-    assert target["Arn"] == resources["SweepFunctionAliaslive"]
+    assert target["Arn"] == resources[f"{name}FunctionAliaslive"]
     policy = json.loads(
-        functions.get_policy(FunctionName=resources["SweepFunction"], Qualifier="live")["Policy"]
+        functions.get_policy(FunctionName=resources[f"{name}Function"], Qualifier="live")["Policy"]
     )
     allowed = [statement["Principal"] for statement in policy["Statement"]]
     assert {"Service": "events.amazonaws.com"} in allowed
 
 
-def test_the_sweep_answers_an_invocation(system: System, acme: Member):
-    functions = system.account.client("lambda")
-    answer = functions.invoke(FunctionName=system.stack.resources()["SweepFunctionAliaslive"], Payload=b"{}")
+@pytest.mark.parametrize("name", ["Sweep", "Jobs"])
+def test_what_is_scheduled_answers_an_invocation(name: str, system: System, acme: Member):
+    alias = system.stack.resources()[f"{name}FunctionAliaslive"]
+    answer = system.account.client("lambda").invoke(FunctionName=alias, Payload=b"{}")
     assert (answer["StatusCode"], answer.get("FunctionError")) == (200, None)
     assert json.load(answer["Payload"]) is None
 
@@ -66,8 +76,7 @@ def test_the_sweep_answers_an_invocation(system: System, acme: Member):
 def test_functions_log_into_groups_with_an_end(system: System, acme: Member):
     groups = system.account.client("logs").describe_log_groups(logGroupNamePrefix="/")["logGroups"]
     assert {group["logGroupName"]: group.get("retentionInDays") for group in groups} == {
-        f"/{system.stack.name}/{name}": 30
-        for name in ("http", "websocket", "stream", "sweep", "http-access", "websocket-access")
+        f"/{system.stack.name}/{name}": 30 for name in GROUPS
     }
 
 

@@ -26,6 +26,7 @@ CASES = {
     "unpack-once": Case(probes.copies_of_code, 1, 2),
     "leading-keys": Case(probes.keys_that_may_be_read, ["ours#1"], []),
     "policy-variables": Case(probes.tags_that_may_read, ["ALL_ATTRIBUTES"], []),
+    "grant-batches-of-messages": Case(probes.may_send_a_batch, True, False),
     "stream-mapping": Case(probes.records_set_aside, 1, 0),
 }
 

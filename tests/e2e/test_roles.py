@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from tests.e2e.system import System
 
 OWN, REGISTRATION = "T#acme#NOTE#1", "P#REGISTRATION#acme"
-FUNCTIONS = ["HttpFunction", "WebSocketFunction", "StreamFunction", "SweepFunction"]
+FUNCTIONS = ["HttpFunction", "WebSocketFunction", "StreamFunction", "SweepFunction", "JobsFunction"]
 
 
 def role_session(system: System, name: str, credentials: dict[str, str] | None = None) -> dict[str, str]:
@@ -124,6 +124,19 @@ def test_the_platforms_session_reaches_the_registry_and_no_tenant(system: System
     read(system, session, REGISTRATION)
     with pytest.raises(ClientError, match="AccessDenied"):
         read(system, session, OWN)
+
+
+def test_who_erases_reaches_one_tenant_and_answers_no_request(system: System):
+    jobs, http = (role_session(system, f"{name}FunctionRole") for name in ("Jobs", "Http"))
+    arn = system.account.client("iam").get_role(RoleName=system.stack.resources()["LifecycleRole"])["Role"][
+        "Arn"
+    ]
+    session = system.account.session_of(arn, jobs, tags={"tenant": "acme"})
+    Raw(system.account.client("dynamodb", session), system, "T#acme#NOTE#erased").delete()
+    with pytest.raises(ClientError, match="AccessDenied"):
+        Raw(system.account.client("dynamodb", session), system, "T#globex#NOTE#1").delete()
+    with pytest.raises(ClientError, match="AccessDenied"):
+        system.account.session_of(arn, http, tags={"tenant": "acme"})
 
 
 def test_the_stream_may_read_the_registry_and_not_write_it(system: System):

@@ -17,7 +17,7 @@ from graphql_api.store.codec import Item
 from graphql_api.store.entity import Entity, key_of
 from graphql_api.store.keys import tenant_family
 from graphql_api.store.table import Table
-from tests.world import World, open_world, user_uid
+from tests.world import Caller, World, open_world, user_uid
 
 FAILURE = """... on Error { message code } ... on InvalidInputError { field }
     ... on ConflictError { current { id ... on Task { title version } ... on Comment { body version }
@@ -57,6 +57,26 @@ async def refusal(world: World, field: str, **payload: Any) -> str:
     return answer["code"]
 
 
+def uid_in(global_id: str) -> str:
+    """The uid that a global id holds."""
+    parsed = parse_global_id(global_id)
+    assert parsed is not None
+    return parsed[1]
+
+
+async def a_member(world: World, **person: Any) -> str:
+    """The id of a new member who has accepted the invitation; the caller is an administrator."""
+    invited = await outcome(world, "inviteUser", "user { id } token", **person)
+    await done(world.by(Caller()), "acceptInvite", "subject", token=invited["token"])
+    return invited["user"]["id"]
+
+
+async def an_api_key(world: World, tenant: str = "acme", **fields: Any) -> tuple[str, World]:
+    """The id of a new API key, and the world seen by who has it; the caller is an administrator."""
+    made = await outcome(world, "createApiKey", "apiKey { id } secret", **{"name": "Key"} | fields)
+    return made["apiKey"]["id"], world.by(Caller(tenant, key=made["secret"]))
+
+
 async def a_project(world: World, name: str = "Gripper", **fields: Any) -> str:
     """The id of a new project; the caller is a manager or above."""
     return (await done(world, "createProject", "project { id }", name=name, **fields))["id"]
@@ -73,6 +93,13 @@ async def some_tasks(world: World, rows: list[dict[str, Any]], **fields: Any) ->
     """The ids of new tasks, each row with these fields besides its own; a batch must accept them all."""
     results = await done(world, "createTasks", BATCH, tasks=[{**fields, **row} for row in rows])
     return [result["task"]["id"] for result in results]
+
+
+async def a_webhook(world: World, url: str = "https://hooks.example.com/", **fields: Any) -> str:
+    """The id of a new webhook that is sent every change of a task; the caller is an administrator."""
+    query = "subscription { taskChanged { id task { title } } }"
+    answer = await outcome(world, "createWebhook", "webhook { id }", url=url, query=query, **fields)
+    return answer["webhook"]["id"]
 
 
 async def a_comment(world: World, task: str, body: str = "Done?") -> str:

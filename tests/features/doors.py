@@ -3,7 +3,7 @@
 import dataclasses
 
 from graphql_api.auth.membership import TTL, Memberships
-from graphql_api.bootstrap import MembershipReader
+from graphql_api.readers import MembershipReader
 from tests.auth.clock import Clock
 from tests.world import Answer, World
 

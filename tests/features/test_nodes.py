@@ -5,22 +5,25 @@ from typing import Any
 import pytest
 
 from graphql_api.auth.identity import Role
+from graphql_api.custom_fields.definition import CustomFields
 from graphql_api.features.comments import Comment
 from graphql_api.features.projects import Project
 from graphql_api.features.tasks.task import Task
 from graphql_api.features.tenants import Tenant
 from graphql_api.features.users import User
+from graphql_api.features.webhooks.webhook import Webhook
 from graphql_api.features.workflows.workflow import Workflow
 from graphql_api.relay import MAX_ID_LENGTH, MAX_PAGE, global_id
 from graphql_api.schema import build_schema
 from graphql_api.store.entity import Entity
 from graphql_api.store.uid import new_uid
-from tests.features.builders import a_comment, a_project, a_task, done, member_id
+from tests.features.builders import a_comment, a_project, a_task, a_webhook, done, member_id
 from tests.world import World
 
 pytestmark = pytest.mark.identity(tenant="acme", role="ADMIN")
 
 NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
+A_FIELD = {"key": "site", "name": "Site", "type": "TEXT"}
 NODES = "query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }"
 
 
@@ -36,6 +39,8 @@ async def one_of_each(world: World, tenant: str) -> dict[type[Entity], str]:
         Project: project,
         Task: task,
         Comment: await a_comment(admin, task),
+        Webhook: await a_webhook(admin),
+        CustomFields: (await done(admin, "createCustomField", "customFields { id }", **A_FIELD))["id"],
     }
 
 
@@ -66,14 +71,14 @@ def test_every_type_that_is_a_node_is_tried_here() -> None:
         line.split()[1] for line in build_schema().as_str().splitlines() if " implements Node" in line
     ]
     assert sorted(implementing) == sorted(
-        cls.__name__ for cls in (Tenant, User, Workflow, Project, Task, Comment)
+        cls.__name__ for cls in (Tenant, User, Workflow, Project, Task, Comment, CustomFields, Webhook)
     )
 
 
 async def test_what_is_not_there_is_the_same_answer_whatever_the_reason(world: World) -> None:
     """Another tenant's, never made, deleted, of no such type, or no id at all: byte for byte."""
     theirs = await one_of_each(world, "globex")
-    del theirs[Workflow]  # every tenant's has the same id
+    del theirs[Workflow], theirs[CustomFields]  # every tenant's has the same id
     deleted = await a_project(world)
     await done(world, "deleteProject", "project { id }", id=deleted)
     absent = [

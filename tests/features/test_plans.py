@@ -1,15 +1,20 @@
 """Plans: what the platform lets tenants use, and what happens to who uses more."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
-from graphql_api.auth.identity import Role
+from graphql_api.auth.identity import Identity, Role
+from graphql_api.context import RequestContext
+from graphql_api.deadline import Deadline
+from graphql_api.features.users import User, membership_writes
 from graphql_api.metering.limits import Limits
 from tests.asgi import Reply
-from tests.features.builders import a_project, done, outcome, some_tasks
-from tests.world import World
+from tests.features.builders import a_project, done, outcome, refusal, some_tasks
+from tests.realtime.stage import Clock, open_stage
+from tests.world import World, user_uid
 
 PLAN = "plan { tier limits { pointsPerSecond burst maxWebhooks } features version }"
 PLANS = f"{{ plans {{ {PLAN[7:-2]} }} }}"
@@ -68,7 +73,7 @@ async def test_a_plan_s_features_are_a_set(operator: World):
     edited = await done(
         operator, "updatePlan", PLAN, tier="FREE", features=["CUSTOM_FIELDS", "AUDIT", "AUDIT"]
     )
-    assert edited["features"] == ["AUDIT", "CUSTOM_FIELDS"]
+    assert edited["features"] == ["CUSTOM_FIELDS", "AUDIT"]
     edited = await done(operator, "updatePlan", PLAN, tier="FREE", features=[])
     assert (edited["features"], edited["limits"]["maxWebhooks"]) == ([], 1)
 
@@ -165,3 +170,66 @@ async def test_what_is_priced_and_not_there_is_given_back(world: World, member: 
 async def test_who_is_nobody_and_who_runs_the_platform_are_charged_nothing(world: World, operator: World):
     for asked in (await ask(world, "{ __typename }"), await ask(operator, PLANS)):
         assert "rateLimit" not in asked[1]["extensions"]
+
+
+async def test_changes_are_shown_as_far_back_as_the_plan_says(engine_endpoint: str):
+    clock = Clock()
+    async with open_stage(engine_endpoint, now=clock) as stage:
+        admin = stage.world.as_("acme", Role.ADMIN)
+        await a_project(admin, "old")
+        await stage.pump()
+        clock.forward(days=20)
+        await a_project(admin, "new")
+        await stage.pump()
+        query = "{ changes(first: 5) { edges { node { action } } } }"
+        shown = [len((await admin.data(query))["changes"]["edges"])]
+        for days in (30, 10):
+            await give(stage.world, "PRO", retentionDays=days)
+            shown.append(len((await admin.data(query))["changes"]["edges"]))
+        assert shown == [5, 5, 1]
+
+
+async def test_a_socket_takes_as_many_subscriptions_as_the_plan_says(engine_endpoint: str):
+    async with open_stage(engine_endpoint) as stage:
+        await give(stage.world, "FREE", maxSubscriptions=2)
+        client = await stage.client("acme")
+        for number in range(3):
+            await client.subscribe("subscription { taskChanged { id } }", id=str(number))
+        (refused,) = client.taken()
+        assert (refused["type"], refused["id"]) == ("error", "2")
+        assert refused["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
+
+
+async def test_an_administrator_chooses_a_plan_and_goes_on(world: World):
+    await give(world, "FREE", maxProjects=1)
+    admin = world.as_("acme", Role.ADMIN)
+    await a_project(admin)
+    assert await refusal(admin, "createProject", name="two") == "QUOTA_EXCEEDED"
+    chosen = await done(admin, "choosePlan", "entitlements { plan limits { maxProjects } }", plan="PRO")
+    assert chosen == {"plan": "PRO", "limits": {"maxProjects": 1_000}}
+    await asyncio.sleep(1.1)  # who is refused reads the plan again, once in a second
+    await a_project(admin, "two")
+
+
+async def test_a_plan_that_is_not_for_everybody_is_the_operators_to_give(world: World, operator: World):
+    admin = world.as_("acme", Role.ADMIN)
+    assert await refusal(admin, "choosePlan", plan="ENTERPRISE") == "FORBIDDEN"
+    await done(operator, "updatePlan", PLAN, tier="PRO", selfService=False)
+    assert await refusal(admin, "choosePlan", plan="PRO") == "FORBIDDEN"
+
+
+async def test_two_tenants_people_of_one_name_choose_each_for_their_own(world: World, operator: World):
+    for slug in ("acme", "globex"):
+        await done(operator, "changePlan", "tenant { plan }", slug=slug, plan="FREE")
+        world.services.memberships.forget(slug)
+    subject, plans = user_uid("acme", Role.ADMIN), {}
+    founding = RequestContext(
+        world.services.sources, Identity("operator", Role.PLATFORM, None, 0), "founding", Deadline.after(10)
+    ).founding("globex")
+    twin = founding.new(User, uid=subject, name="Twin", email="twin@globex.example", role=Role.ADMIN)
+    await founding.commit(*membership_writes(founding, twin), leaves=[])
+    for slug, plan in (("acme", "PRO"), ("globex", "FREE")):
+        admin = world.as_(slug, Role.ADMIN, subject)
+        chosen = await done(admin, "choosePlan", "entitlements { plan }", plan=plan, idempotencyKey="once")
+        plans[slug] = chosen["plan"]
+    assert plans == {"acme": "PRO", "globex": "FREE"}

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from graphql_api.auth.identity import Role
-from tests.features.builders import a_project, a_task, done, member_id, outcome, refusal, seen
+from tests.features.builders import a_member, a_project, a_task, done, member_id, outcome, refusal, seen
 from tests.world import World
 
 EVERYTHING = """id title description status priority dueOn position completedAt commentCount version
@@ -110,7 +110,7 @@ async def test_a_task_needs_a_project_that_exists_and_takes_tasks(world: World) 
 
 async def test_an_assignee_is_an_active_member(world: World) -> None:
     invitation = {"email": "leaver@acme.example", "name": "Leaver"}
-    leaver = (await done(world, "inviteUser", "user { id }", **invitation))["id"]
+    leaver = await a_member(world, **invitation)
     task = await a_task(world)
     await done(world, "suspendUser", "user { id }", id=leaver)
 

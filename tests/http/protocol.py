@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import Enum
 from typing import Annotated, Any
 
@@ -13,7 +14,9 @@ from starlette.types import ASGIApp, Message
 from strawberry.dataloader import DataLoader
 from strawberry.permission import BasePermission
 
+from graphql_api.audit.recording import Audit
 from graphql_api.auth.identity import Identity, Role
+from graphql_api.bootstrap import utc_now
 from graphql_api.deadline import Deadline
 from graphql_api.errors import (
     ConflictError,
@@ -26,6 +29,9 @@ from graphql_api.errors import (
 from graphql_api.metering.limits import Limits
 from graphql_api.operations import Operations
 from graphql_api.settings import Profile, Settings
+from graphql_api.store.capacity import Consumed
+from graphql_api.store.keys import Family
+from graphql_api.store.table import Table
 
 SECRET = "arn:aws:dynamodb:eu-central-1:123456789012:table/data"
 IDENTITIES = {
@@ -57,9 +63,14 @@ class Context:
     loader: DataLoader[int, int] = field(default_factory=lambda: DataLoader(_never))
     is_closed: bool = False
     is_charged: bool = False
+    address: str | None = None
+    consumed: Consumed = field(default_factory=Consumed)
 
     async def before_reading(self) -> None:
         return
+
+    async def renew(self) -> bool:
+        return False
 
     async def close(self) -> None:
         self.is_closed = True
@@ -241,6 +252,10 @@ class Subscription:
 SCHEMA = strawberry.Schema(Query, Mutation, Subscription, exception_handlers=[TakenHandler()])
 
 
+def _no_table(family: Family, _: Deadline) -> Table:
+    raise AssertionError(f"nothing here is audited, and of {family} least of all")
+
+
 @dataclass
 class Services:
     """What bootstrap gives the application, with tokens that are names."""
@@ -249,6 +264,7 @@ class Services:
     operations: Operations
     calls: Counter[str] = field(default_factory=Counter[str])
     contexts: list[Context] = field(default_factory=list[Context])
+    audit: Audit = field(default_factory=lambda: Audit(_no_table, utc_now, timedelta(days=1)))
 
     async def authenticate(self, token: str) -> Identity:
         self.calls["authenticate"] += 1
@@ -258,8 +274,10 @@ class Services:
             raise REFUSALS[token]
         return IDENTITIES[token]
 
-    def new_context(self, identity: Identity | None, *, request_id: str, deadline: Deadline) -> Context:
-        self.contexts.append(Context(identity, request_id, deadline, self.calls))
+    def new_context(
+        self, identity: Identity | None, *, request_id: str, deadline: Deadline, address: str | None
+    ) -> Context:
+        self.contexts.append(Context(identity, request_id, deadline, self.calls, address=address))
         return self.contexts[-1]
 
     @property

@@ -39,6 +39,11 @@ def listing(partition: str, table: str = DATA) -> CallParams:
     return _query(partition, attribute, {"TableName": table, "IndexName": index})
 
 
+def inventory(partition: str, table: str = DATA) -> CallParams:
+    """A query of the index of all that a tenant has."""
+    return _query(partition, "family", {"TableName": table, "IndexName": "inventory"})
+
+
 def _query(partition: str, attribute: str, target: dict[str, Any]) -> CallParams:
     return "Query", {
         **target,

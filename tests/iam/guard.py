@@ -57,6 +57,8 @@ class Role:
 PLATFORM_ROLE = Role("platform", "P#")
 # Assumed for the same by the stream's function, which asks who is suspended.
 REGISTRY_READER_ROLE = Role("registry-reader", "P#")
+# Assumed by the sweep, which goes over all tenants.
+ROUNDS_ROLE = Role("rounds", "P#")
 # The functions' own role, for sockets whose tenant is not known yet.
 CONNECTIONS_ROLE = Role("connections", "C#")
 

@@ -13,7 +13,13 @@ ISSUER = {
     "JwksUrl": "https://issuer.example/jwks",
 }
 NAMES = {"Table": "the-data-table", "ControlTable": "the-control-table"}
-_ROLES = {"tenant": "TenantRole", "platform": "PlatformRole", "registry-reader": "RegistryReaderRole"}
+_ROLES = {
+    "tenant": "TenantRole",
+    "lifecycle": "LifecycleRole",
+    "platform": "PlatformRole",
+    "registry-reader": "RegistryReaderRole",
+    "rounds": "RoundsRole",
+}
 
 
 def table_arn(name: str, index: str | None = None) -> str:
@@ -24,8 +30,8 @@ def table_arn(name: str, index: str | None = None) -> str:
 def shipped_policies(table: str, control: str) -> dict[str, dict[str, Any]]:
     """The documents by name, for a data table and a control table of these names.
 
-    `tenant`, `platform` and `registry-reader` are those of the roles that are assumed; `connections` is what
-    the functions' own roles may do with sockets.
+    `tenant`, `lifecycle`, `platform`, `registry-reader` and `rounds` are those of the roles that are assumed;
+    `connections` is what the functions' own roles may do with sockets.
     """
     text = _rendered()
     for placeholder, name in zip(NAMES.values(), (table, control), strict=True):
@@ -43,6 +49,5 @@ def _rendered() -> str:
 
 
 def _inline(role: dict[str, Any], name: str) -> dict[str, Any]:
-    (policy,) = role["Properties"]["Policies"]
-    assert policy["PolicyName"] == name
+    (policy,) = (each for each in role["Properties"]["Policies"] if each["PolicyName"] == name)
     return policy["PolicyDocument"]

@@ -22,7 +22,10 @@ def key_schema(partition: str, sort: str) -> list[dict[str, str]]:
 CONTROL: dict[str, Any] = {
     "TableName": "control",
     "KeySchema": key_schema("pk", "sk"),
-    "GlobalSecondaryIndexes": [{"IndexName": "timeline", "KeySchema": key_schema("whose", "at")}],
+    "GlobalSecondaryIndexes": [
+        {"IndexName": "timeline", "KeySchema": key_schema("whose", "at")},
+        {"IndexName": "inventory", "KeySchema": key_schema("family", "place")},
+    ],
 }
 TABLE: dict[str, Any] = {
     "TableName": "data",
@@ -30,13 +33,17 @@ TABLE: dict[str, Any] = {
     "GlobalSecondaryIndexes": [
         {"IndexName": "by_position", "KeySchema": key_schema("project", "position")},
         {"IndexName": "agenda", "KeySchema": key_schema("assignee", "due")},
+        {"IndexName": "inventory", "KeySchema": key_schema("family", "place")},
     ],
 }
 # Of somebody else; the policies name neither it nor anything in it.
 OTHER: dict[str, Any] = {
     "TableName": "other",
     "KeySchema": key_schema("pk", "sk"),
-    "GlobalSecondaryIndexes": [{"IndexName": "agenda", "KeySchema": key_schema("assignee", "due")}],
+    "GlobalSecondaryIndexes": [
+        {"IndexName": "agenda", "KeySchema": key_schema("assignee", "due")},
+        {"IndexName": "inventory", "KeySchema": key_schema("family", "place")},
+    ],
 }
 # The policies are for the first and the last.
 TABLES = (TABLE, OTHER, CONTROL)

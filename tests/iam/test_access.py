@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from graphql_api.store.schema import INDEX_PARTITIONS, PARTITION, Index, table_definition
+from graphql_api.store.schema import INDEX_PARTITIONS, PARTITION, FamilyIndex, Index, table_definition
 from tests.iam.access import Access, KeySchema, UnreadableCallError, accesses
 from tests.iam.stub_client import TABLE, key_schema
 
@@ -34,8 +34,9 @@ def test_the_key_schema_comes_from_the_arguments_of_create_table() -> None:
     schema = KeySchema.of(table_definition("tasks"))
 
     assert (schema.table, schema.partition) == ("tasks", PARTITION)
-    assert schema.indexes == {index.index_name: index.value.partition for index in Index}
-    assert schema.partitions == {PARTITION, *INDEX_PARTITIONS}
+    listed = (*Index, FamilyIndex.INVENTORY)
+    assert schema.indexes == {index.index_name: index.value.partition for index in listed}
+    assert schema.partitions == {PARTITION, *INDEX_PARTITIONS, FamilyIndex.INVENTORY.value.partition}
 
 
 def test_an_index_with_two_partition_attributes_is_refused() -> None:

@@ -9,9 +9,14 @@ from tests.iam.shipped import shipped_policies, table_arn
 from tests.iam.verdicts import ALLOWED, DENIED, TABLES, label
 
 POLICIES = {name: Policy(document) for name, document in shipped_policies(DATA, CONTROL).items()}
-TENANT_POLICY, PLATFORM_POLICY, READER_POLICY, CONNECTIONS_POLICY = (
-    POLICIES[name] for name in ("tenant", "platform", "registry-reader", "connections")
-)
+(
+    TENANT_POLICY,
+    LIFECYCLE_POLICY,
+    PLATFORM_POLICY,
+    READER_POLICY,
+    ROUNDS_POLICY,
+    CONNECTIONS_POLICY,
+) = POLICIES.values()
 INDEX = {DATA: "by_position", CONTROL: "timeline"}
 
 
@@ -57,6 +62,7 @@ WHOLE_TABLE_ACTIONS = [
 
 OWN_KEY = {
     "tenant": ({"aws:PrincipalTag/tenant": "t1"}, "T#t1#a"),
+    "lifecycle": ({"aws:PrincipalTag/tenant": "t1"}, "T#t1#a"),
     "platform": ({}, "P#tenants"),
     "registry-reader": ({}, "P#tenants"),
     "connections": ({}, "C#one"),
@@ -86,14 +92,17 @@ def test_items_are_not_written_through_an_index(action: str) -> None:
 
 
 ITEMS, LISTS, LOG, TIMELINES = (table_arn(table) + end for table in TABLES for end in ("", "/index/*"))
+INVENTORIES = [table_arn(table, "inventory") for table in TABLES]
 
 
 @pytest.mark.parametrize(
     ("policy", "resources"),
     [
-        (TENANT_POLICY, [ITEMS, LISTS, LOG, LOG, TIMELINES]),
-        (PLATFORM_POLICY, [ITEMS, LISTS]),
+        (TENANT_POLICY, [ITEMS, LISTS, LOG, LOG, LOG, TIMELINES]),
+        (LIFECYCLE_POLICY, [ITEMS, LOG, *INVENTORIES, LOG]),
+        (PLATFORM_POLICY, [ITEMS, LISTS, LOG, LOG]),
         (READER_POLICY, [ITEMS]),
+        (ROUNDS_POLICY, [LISTS, LOG, LOG]),
         (CONNECTIONS_POLICY, [LOG]),
     ],
     ids=POLICIES,

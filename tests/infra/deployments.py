@@ -35,6 +35,7 @@ def deployments() -> dict[str, dict[str, Any]]:
         "emulator": render(parameters=EMULATOR),
         "own issuer": render(parameters=prod | ISSUER | {"WithCognito": "false"}),
         "customer key": render(parameters=prod | {"CustomerKeyArn": KEY}),
+        "event bus": render(parameters=prod | {"EventBusName": "product"}),
         "provisioned": render(parameters=prod | {"ProvisionedConcurrency": "5"}),
     }
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from tests.infra import rules_of_access as access
+from tests.infra import rules_of_audit as audit
 from tests.infra import rules_of_functions as functions
 from tests.infra import rules_of_resources as resources
 
@@ -46,6 +47,7 @@ def _statement(policy: int, index: int) -> tuple[str | int, ...]:
 
 
 TENANT = ("TenantRole", *_statement(0, 0))
+READS_EXPORTS, WRITES_EXPORTS = ("TenantRole", *_statement(1, 0)), ("LifecycleRole", *_statement(1, 0))
 SOCKETS = ("SocketsAccess", "PolicyDocument", "Statement", 0)
 SERVICE = ("ServiceAccess", "PolicyDocument", "Statement")
 TRUST = ("AssumeRolePolicyDocument", "Statement", 0)
@@ -110,7 +112,19 @@ OF_FUNCTIONS = [
     Fault(functions.stream_mapping, ("StreamMapping", "MaximumBatchingWindowInSeconds"), 5),
     Fault(functions.queues, ("StreamFailures", "SqsManagedSseEnabled")),
     Fault(functions.queues, ("SweepFailures", "MessageRetentionPeriod"), 345600),
+    Fault(functions.webhook_queue, ("WebhookQueue", "VisibilityTimeout"), 60),
+    Fault(functions.webhook_queue, ("WebhookQueue", "RedrivePolicy")),
+    Fault(functions.webhook_queue, ("WebhookQueue", "RedrivePolicy", "maxReceiveCount"), 1),
+    Fault(functions.webhook_queue, ("WebhookMapping", "EventSourceArn"), "arn:aws:sqs:::WebhookFailures"),
+    Fault(functions.webhook_queue, ("WebhookMapping", "FunctionName"), "WebhookFunction"),
+    Fault(functions.webhook_queue, ("WebhookMapping", "FunctionResponseTypes")),
     Fault(functions.schedule, ("SweepSchedule", "ScheduleExpression"), "rate(1 hour)"),
+    Fault(functions.schedule, ("JobsSchedule", "ScheduleExpression"), "rate(1 hour)"),
+    Fault(
+        functions.platform_roles,
+        ("HttpFunction", "Environment", "Variables", "TENANT_ROLE_ARN"),
+        HTTP_ROLE.replace("HttpFunctionRole", "LifecycleRole"),
+    ),
     Fault(functions.schedule, ("SweepSchedule", "Targets", 0, "DeadLetterConfig")),
     Fault(functions.schedule, ("SweepFunction", "EventInvokeConfig", "DestinationConfig")),
     Fault(
@@ -163,6 +177,11 @@ OF_ACCESS = [
         ),
         ["sts:AssumeRole", "sts:TagSession"],
     ),
+    Fault(access.assumptions, ("LifecycleRole", *TRUST, "Condition", "StringLike")),
+    Fault(access.assumptions, ("LifecycleRole", *TRUST, "Principal"), {"AWS": HTTP_ROLE}),
+    Fault(access.exports, (*READS_EXPORTS, "Action"), ["s3:GetObject", "s3:PutObject"]),
+    Fault(access.exports, (*READS_EXPORTS, "Resource"), "arn:aws:s3:::ExportBucket/*"),
+    Fault(access.exports, (*WRITES_EXPORTS, "Condition")),
     Fault(access.services, ("HttpFunctionRole", *TRUST, "Principal"), {"Service": "ec2.amazonaws.com"}),
     Fault(
         access.services, ("SweepScheduleMayReportFailures", "PolicyDocument", "Statement", 0, "Condition"), {}
@@ -189,6 +208,21 @@ OF_RESOURCES = [
     Fault(resources.safekeeping, ("ControlTable", "^", "DeletionPolicy")),
     Fault(resources.safekeeping, ("Table", "^", "UpdateReplacePolicy"), "Delete"),
     Fault(resources.safekeeping, ("Table", "SSESpecification"), REMOVED, "customer key"),
+    Fault(
+        resources.exports, ("ExportBucket", "PublicAccessBlockConfiguration", "BlockPublicAcls"), value=False
+    ),
+    Fault(resources.exports, ("ExportBucket", "LifecycleConfiguration", "Rules", 0, "ExpirationInDays")),
+    Fault(
+        resources.exports,
+        ("ExportBucketPolicy", "PolicyDocument", "Statement", 0, "Condition"),
+        {"Bool": {"aws:SecureTransport": "true"}},
+    ),
+    Fault(
+        resources.exports,
+        ("ExportBucket", "BucketEncryption", "ServerSideEncryptionConfiguration", 0),
+        {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}},
+        "customer key",
+    ),
     Fault(resources.stages, ("HttpStage", "DefaultRouteSettings")),
     Fault(resources.stages, ("WebSocketStage", "DefaultRouteSettings", "ThrottlingRateLimit"), 0),
     Fault(resources.access_logs, ("WebSocketStage", "DefaultRouteSettings", "DataTraceEnabled"), value=True),
@@ -221,5 +255,20 @@ OF_RESOURCES = [
     Fault(resources.emulated, ("HttpErrors", "Metrics"), [], "emulator"),
     Fault(resources.emulated, ("HttpFunction", "DeploymentPreference", "Enabled"), "true", "emulator"),
 ]
-FAULTS = [*OF_FUNCTIONS, *OF_ACCESS, *OF_RESOURCES]
-RULES = [*functions.RULES, *access.RULES, *resources.RULES]
+OF_AUDIT = [
+    Fault(audit.bucket, ("AuditBucket", "PublicAccessBlockConfiguration", "BlockPublicPolicy"), value=False),
+    Fault(audit.bucket, ("AuditBucket", "BucketEncryption")),
+    Fault(audit.bucket, ("AuditBucket", "VersioningConfiguration")),
+    Fault(audit.bucket, ("AuditBucket", "LifecycleConfiguration")),
+    Fault(audit.bucket, ("AuditBucket", "^", "UpdateReplacePolicy")),
+    Fault(audit.bucket, ("AuditBucketPolicy", "PolicyDocument", "Statement", 1)),
+    Fault(audit.lines, ("AuditLinesOfHttp", "LogGroupName"), "/graphql-api/stream"),
+    Fault(audit.lines, ("AuditLinesOfHttp", "FilterPattern"), ""),
+    Fault(audit.lines, ("StreamFunction", "Environment", "Variables", "AUDIT_STREAM"), "off"),
+    Fault(audit.heads, ("HeadKey", "KeyUsage"), "ENCRYPT_DECRYPT"),
+    Fault(audit.heads, ("HeadKey", "^", "DeletionPolicy")),
+    Fault(audit.narrow, ("HeadsAccess", "Roles", "+"), "HttpFunctionRole"),
+    Fault(audit.narrow, ("EventsAccess", "Roles", "+"), "HttpFunctionRole", "event bus"),
+]
+FAULTS = [*OF_FUNCTIONS, *OF_ACCESS, *OF_RESOURCES, *OF_AUDIT]
+RULES = [*functions.RULES, *access.RULES, *resources.RULES, *audit.RULES]

@@ -8,18 +8,36 @@ from tests.infra.deployments import of_type
 Document = dict[str, Any]
 Statement = dict[str, Any]
 
-FUNCTION_ROLES = {"HttpFunctionRole", "StreamFunctionRole", "SweepFunctionRole", "WebSocketFunctionRole"}
-WHO_MAY_ASSUME = {
-    "TenantRole": FUNCTION_ROLES,
-    "PlatformRole": {"HttpFunctionRole", "WebSocketFunctionRole"},
-    "RegistryReaderRole": {"StreamFunctionRole"},
+SERVING_ROLES = {
+    "HttpFunctionRole",
+    "StreamFunctionRole",
+    "SweepFunctionRole",
+    "WebSocketFunctionRole",
+    "WebhookFunctionRole",
 }
-# What each function may do beyond its log, the secret, and the roles that it assumes.
+FUNCTION_ROLES = SERVING_ROLES | {"JobsFunctionRole"}
+WHO_MAY_ASSUME = {
+    "TenantRole": SERVING_ROLES,
+    # Who can erase a tenant answers no request.
+    "LifecycleRole": {"JobsFunctionRole"},
+    "PlatformRole": {"HttpFunctionRole", "JobsFunctionRole", "WebSocketFunctionRole"},
+    "RegistryReaderRole": {"StreamFunctionRole", "WebhookFunctionRole"},
+    "RoundsRole": {"SweepFunctionRole"},
+}
+# What each function may do beyond its log, the secret, and the roles that it assumes; and where it is set up.
 DUTIES = {
     "HttpFunctionRole": set[str](),
     "WebSocketFunctionRole": {"sockets"},
-    "StreamFunctionRole": {"sockets", "stream"},
-    "SweepFunctionRole": {"sockets", "sweep"},
+    "StreamFunctionRole": {"sockets", "stream", "waking"},
+    "SweepFunctionRole": {"sockets", "sweep", "waking"},
+    "WebhookFunctionRole": {"waking", "webhook"},
+    "JobsFunctionRole": {"sockets", "jobs", "jobs-service"},
+}
+OPTIONAL = {"StreamFunctionRole": {"events"}, "SweepFunctionRole": {"events", "heads"}}
+SERVICES = {
+    **dict.fromkeys(FUNCTION_ROLES, "lambda.amazonaws.com"),
+    "AuditDeliveryRole": "firehose.amazonaws.com",
+    "AuditLinesRole": "logs.amazonaws.com",
 }
 STREAM_READS = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
 OWN = "T#${aws:PrincipalTag/tenant}#"
@@ -27,14 +45,31 @@ FAMILIES = {
     "OwnItems": f"{OWN}*",
     "OwnLists": f"{OWN}*",
     "OwnLogAndSockets": f"{OWN}*",
-    "OwnSockets": [f"{OWN}BUDGET", f"{OWN}GROUP#*", f"{OWN}SOCKET*", f"{OWN}TOPIC#*"],
+    "OwnSockets": [f"{OWN}BUDGET*", f"{OWN}GROUP#*", f"{OWN}SOCKET*", f"{OWN}TOPIC#*", f"{OWN}WEBHOOK#*"],
+    "OwnUsage": f"{OWN}USAGE#*",
     "OwnTimelines": f"{OWN}*",
+    "AllItems": f"{OWN}*",
+    "Inventory": f"{OWN}INVENTORY#*",
+    "SocketsOfTenant": f"{OWN}SOCKET*",
     "Registry": "P#*",
     "RegistryLists": "P#*",
+    "PlatformBudgets": "P#BUDGET#*",
+    "OwnAudit": "P#AUDIT",
     "ReadRegistry": "P#*",
+    "ListRegistry": "P#*",
+    "Round": "P#ROUND",
+    "WriteAudit": "P#AUDIT",
     "Sockets": "C#*",
 }
-SAFE_ENDINGS = ("/index/*", "/@connections/*")
+SAFE_ENDINGS = (
+    "/index/*",
+    "/@connections/*",
+    "/audit/*",
+    "/failed/*",
+    "/${aws:PrincipalTag/tenant}/*",
+)
+ROLES_OF_EXPORTS = {"TenantRole": "s3:GetObject", "LifecycleRole": "s3:PutObject"}
+TAGGED_ROLES = {"TenantRole": "tenant", "LifecycleRole": "lifecycle"}
 OWNED_BY_LOGS = ":log-group:"
 
 
@@ -116,7 +151,7 @@ def items(document: Document) -> Iterator[str]:
         if condition.get("Null", {}).get("dynamodb:LeadingKeys") != "false":
             yield f"{grant.policy} grants what names no key"
         if (
-            grant.policy == "tenant"
+            grant.policy in TAGGED_ROLES.values()
             and condition.get("StringLike", {}).get("aws:PrincipalTag/tenant") != "?*"
         ):
             yield "a session without a tag is a tenant's"
@@ -126,7 +161,8 @@ def own_rights(document: Document) -> Iterator[str]:
     """A function's own role holds no right on a tenant's items, nor on the platform's."""
     for grant in grants(document):
         for role in grant.roles & FUNCTION_ROLES:
-            allowed = {"logs", "service", "customer-key", "assume-platform", "assume-registry-reader"}
+            assumes = {"assume-platform", "assume-registry-reader", "assume-rounds"}
+            allowed = {"logs", "service", "customer-key"} | assumes | OPTIONAL.get(role, set())
             if grant.policy not in allowed | DUTIES[role]:
                 yield f"{role} has {grant.policy}"
     for grant in grants(document):
@@ -146,9 +182,9 @@ def assumptions(document: Document) -> Iterator[str]:
         carriers = {role for grant in grants(document) if arn in grant.resources for role in grant.roles}
         if trusted != expected or carriers != expected:
             yield f"{name} is for {sorted(trusted)}, and {sorted(carriers)} may assume it"
-        if (trust.get("Condition") != TAGGED) if name == "TenantRole" else ("Condition" in trust):
+        if (trust.get("Condition") != TAGGED) if name in TAGGED_ROLES else ("Condition" in trust):
             yield f"{name} is assumed under {trust.get('Condition')}"
-        tagging = ["sts:AssumeRole", "sts:TagSession"] if name == "TenantRole" else ["sts:AssumeRole"]
+        tagging = ["sts:AssumeRole", "sts:TagSession"] if name in TAGGED_ROLES else ["sts:AssumeRole"]
         if _listed(trust["Action"]) != tagging:
             yield f"{name} allows {trust['Action']}"
 
@@ -159,11 +195,33 @@ TAGGED = {
 }
 
 
+def exports(document: Document) -> Iterator[str]:
+    """A tenant's role reads what is below the tenant's name, the one of whole tenants writes it."""
+    found = {
+        (role, action): grant
+        for role in ROLES_OF_EXPORTS
+        for grant in grants(document)
+        for action in grant.actions
+        if action.startswith("s3:") and role in grant.roles
+    }
+    if found.keys() != set(ROLES_OF_EXPORTS.items()):
+        yield f"exports: {sorted(found)}"
+    for grant in grants(document):
+        reaches = any("ExportBucket" in resource for resource in grant.resources)
+        if reaches and grant not in found.values():
+            yield "others reach exports"
+    for grant in found.values():
+        if grant.resources != ["arn:aws:s3:::ExportBucket/${aws:PrincipalTag/tenant}/*"]:
+            yield f"{grant.policy} reaches {grant.resources}"
+        if grant.statement.get("Condition") != {"StringLike": {"aws:PrincipalTag/tenant": "?*"}}:
+            yield f"{grant.policy} reaches exports without a tag"
+
+
 def services(document: Document) -> Iterator[str]:
     """Roles that no other role assumes are for one service; queues and functions know who calls."""
     for name, role in of_type(document, "AWS::IAM::Role").items():
         (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
-        expected = "lambda.amazonaws.com" if name in FUNCTION_ROLES else "apigateway.amazonaws.com"
+        expected = SERVICES.get(name, "apigateway.amazonaws.com")
         if name not in WHO_MAY_ASSUME and trust["Principal"] != {"Service": expected}:
             yield f"{name} is for {trust['Principal']}"
     for name, policy in of_type(document, "AWS::SQS::QueuePolicy").items():
@@ -177,4 +235,4 @@ def services(document: Document) -> Iterator[str]:
             yield f"{name} lets others invoke"
 
 
-RULES = (wildcards, managed_policies, items, own_rights, assumptions, services)
+RULES = (wildcards, managed_policies, items, own_rights, assumptions, exports, services)

@@ -14,9 +14,26 @@ TIMEOUTS = {  # seconds, least and greatest
     "WebSocketFunction": (11, 28),  # API Gateway's is 29
     "StreamFunction": (29, 300),
     "SweepFunction": (29, 59),  # the next one begins after 60
+    "JobsFunction": (29, 59),
+    "WebhookFunction": (35, 119),  # 20 s of a turn, a call of 10 s; the queue hides a message for 120
+}
+PLATFORM_ROLES = {
+    "HttpFunction": "PlatformRole",
+    "JobsFunction": "PlatformRole",
+    "WebSocketFunction": "PlatformRole",
+    "StreamFunction": "RegistryReaderRole",
+    "SweepFunction": "RoundsRole",
+    "WebhookFunction": "RegistryReaderRole",
 }
 # Lambda sets the region; the others have defaults that are right on AWS, or are of one machine.
-NOT_GIVEN = {"AWS_REGION", "CURSOR_SECRETS", "DYNAMODB_ENDPOINT", "REQUEST_DEADLINE_SECONDS"}
+NOT_GIVEN = {
+    "AWS_REGION",
+    "CURSOR_SECRETS",
+    "DYNAMODB_ENDPOINT",
+    "EXPORT_DIRECTORY",
+    "REQUEST_DEADLINE_SECONDS",
+    "WEBHOOK_ALLOWED_NETWORKS",
+}
 OF_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "f", "AWS_REGION": "us-east-1"}
 
 MAPPING = {
@@ -67,7 +84,8 @@ def runtimes(document: Document) -> Iterator[str]:
 
 def environments(document: Document) -> Iterator[str]:
     """Settings reads all that is given, is given all that it needs, and is content with it."""
-    elsewhere = set() if document["Conditions"]["IsAws"] else {"AWS_ENDPOINT_URL"}
+    is_aws = document["Conditions"]["IsAws"]
+    elsewhere = set[str]() if is_aws else {"AWS_ENDPOINT_URL", "WEBHOOK_ALLOWED_NETWORKS"}
     for name, properties in functions(document).items():
         given = {key: str(value) for key, value in properties["Environment"]["Variables"].items()}
         asked = _Asked(given | OF_LAMBDA)
@@ -84,7 +102,10 @@ def environments(document: Document) -> Iterator[str]:
 
 def platform_roles(document: Document) -> Iterator[str]:
     for name, properties in functions(document).items():
-        role = "PlatformRole" if name in ("HttpFunction", "WebSocketFunction") else "RegistryReaderRole"
+        role = PLATFORM_ROLES[name]
+        of_tenants = "LifecycleRole" if name == "JobsFunction" else "TenantRole"
+        if not properties["Environment"]["Variables"]["TENANT_ROLE_ARN"].endswith(f":role/{of_tenants}"):
+            yield f"{name} does not take {of_tenants}"
         if not properties["Environment"]["Variables"]["PLATFORM_ROLE_ARN"].endswith(f":role/{role}"):
             yield f"{name} does not take {role}"
 
@@ -114,7 +135,7 @@ def warmth(document: Document) -> Iterator[str]:
 
 
 def stream_mapping(document: Document) -> Iterator[str]:
-    (mapping,) = of_type(document, "AWS::Lambda::EventSourceMapping").values()
+    mapping = of_type(document, "AWS::Lambda::EventSourceMapping")["StreamMapping"]
     for name, value in MAPPING.items():
         if mapping.get(name) != value:
             yield f"{name} is {mapping.get(name)}"
@@ -131,21 +152,46 @@ def queues(document: Document) -> Iterator[str]:
     for name, properties in of_type(document, "AWS::SQS::Queue").items():
         if properties.get("SqsManagedSseEnabled") is not True:
             yield f"{name} is not encrypted"
-        if properties.get("MessageRetentionPeriod") != 14 * 86400:
+        if "RedrivePolicy" not in properties and properties.get("MessageRetentionPeriod") != 14 * 86400:
             yield f"{name} forgets what was given up"
 
 
+def webhook_queue(document: Document) -> Iterator[str]:
+    """A message is nobody else's while its turn may be on, and is given up where somebody sees it."""
+    queue = document["Resources"]["WebhookQueue"]["Properties"]
+    mapping = of_type(document, "AWS::Lambda::EventSourceMapping")["WebhookMapping"]
+    if queue.get("VisibilityTimeout", 30) < functions(document)["WebhookFunction"]["Timeout"] * 2:
+        yield "two turns have one message"
+    given_up = queue.get("RedrivePolicy", {})
+    if not given_up.get("deadLetterTargetArn", "").endswith(":WebhookFailures"):
+        yield "a poisoned message comes for ever"
+    if not 2 <= given_up.get("maxReceiveCount", 0) <= 10:
+        yield "one failure gives a message up, or none does"
+    if not mapping["EventSourceArn"].endswith(":WebhookQueue"):
+        yield "nobody takes turns"
+    if not mapping["FunctionName"].endswith(":function:WebhookFunction:live"):
+        yield "the mapping passes by the alias"
+    if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+        yield "one turn's failure is all the others'"
+
+
 def schedule(document: Document) -> Iterator[str]:
-    (rule,) = of_type(document, "AWS::Events::Rule").values()
-    (target,) = rule["Targets"]
-    if rule["ScheduleExpression"] != "rate(1 minute)":
-        yield "tokens outlive their sockets"
-    if not target["Arn"].endswith(":function:SweepFunction:live"):
-        yield "the rule passes by the alias"
-    invoke = functions(document)["SweepFunction"].get("EventInvokeConfig", {})
-    failures = invoke.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
-    if not failures.endswith(":SweepFailures") or target.get("DeadLetterConfig", {}).get("Arn") != failures:
-        yield "a lost sweep is not told of"
+    rules = of_type(document, "AWS::Events::Rule")
+    if rules.keys() != {"JobsSchedule", "SweepSchedule"}:
+        yield f"schedules: {sorted(rules)}"
+    for name, rule in rules.items():
+        of, (target,) = name.removesuffix("Schedule"), rule["Targets"]
+        if rule["ScheduleExpression"] != "rate(1 minute)":
+            yield "tokens outlive their sockets, or jobs stand still"
+        if not target["Arn"].endswith(f":function:{of}Function:live"):
+            yield "the rule passes by the alias"
+        invoke = functions(document)[f"{of}Function"].get("EventInvokeConfig", {})
+        failures = invoke.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
+        if (
+            not failures.endswith(f":{of}Failures")
+            or target.get("DeadLetterConfig", {}).get("Arn") != failures
+        ):
+            yield f"a minute that {of}Function lost is not told of"
 
 
 RULES = (
@@ -157,5 +203,6 @@ RULES = (
     warmth,
     stream_mapping,
     queues,
+    webhook_queue,
     schedule,
 )

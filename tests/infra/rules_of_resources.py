@@ -42,8 +42,14 @@ LOGGED = {
     "$context.routeKey",
     "$context.status",
 }
-MEASURED_BY = {"AWS/Lambda": "FunctionName", "AWS/SQS": "QueueName", "AWS/ApiGateway": "ApiId"}
-OF_A_METRIC = {"FunctionName": "AWS::Serverless::Function", "QueueName": "AWS::SQS::Queue"}
+MEASURED_BY = {"AWS/Lambda": "FunctionName", "AWS/SQS": "QueueName", "AWS/ApiGateway": "ApiId"} | {
+    "AWS/Firehose": "DeliveryStreamName"
+}
+OF_A_METRIC = {
+    "DeliveryStreamName": "AWS::KinesisFirehose::DeliveryStream",
+    "FunctionName": "AWS::Serverless::Function",
+    "QueueName": "AWS::SQS::Queue",
+}
 TRIPWIRES = {"A client is gone.", "DynamoDB refused a call.", "An item of another tenant was read."}
 _MESSAGE = re.compile(r'\{ \$\.message = "([^"]+)" \}')
 _LOG_CALL = re.compile(r'_log\.\w+\(\s*"([^"]+)"')
@@ -93,6 +99,30 @@ def safekeeping(document: Document) -> Iterator[str]:
         encryption = table.get("SSESpecification", {})
         if document["Conditions"]["HasCustomerKey"] != ("KMSMasterKeyId" in encryption):
             yield f"{name} has not the key that was asked for"
+
+
+def exports(document: Document) -> Iterator[str]:
+    """Encrypted, for nobody outside, over TLS alone, and forgotten."""
+    bucket = of_type(document, "AWS::S3::Bucket")["ExportBucket"]
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    key = rule["ServerSideEncryptionByDefault"].get("KMSMasterKeyID")
+    if document["Conditions"]["HasCustomerKey"] != (key is not None):
+        yield "exports have not the key that was asked for"
+    blocked = bucket.get("PublicAccessBlockConfiguration", {})
+    if len(blocked) != 4 or not all(blocked.values()):
+        yield "exports can be made public"
+    (forgetting,) = bucket["LifecycleConfiguration"]["Rules"]
+    if forgetting["Status"] != "Enabled" or not 1 <= forgetting.get("ExpirationInDays", 0) <= 30:
+        yield "exports are kept"
+    policy = of_type(document, "AWS::S3::BucketPolicy")["ExportBucketPolicy"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    in_the_clear = {"Bool": {"aws:SecureTransport": "false"}}
+    if (policy["Bucket"], statement["Effect"], statement["Condition"]) != (
+        "ExportBucket",
+        "Deny",
+        in_the_clear,
+    ):
+        yield "exports travel in the clear"
 
 
 def stages(document: Document) -> Iterator[str]:
@@ -182,6 +212,13 @@ def _published(document: Document) -> set[tuple[str, str]]:
     }
 
 
+def _depth(queue: dict[str, Any]) -> str:
+    """What tells that something is amiss: anything in a queue of failures, waiting in one of work."""
+    return (
+        "ApproximateAgeOfOldestMessage" if "RedrivePolicy" in queue else "ApproximateNumberOfMessagesVisible"
+    )
+
+
 def watched(document: Document) -> Iterator[str]:
     """Each function's errors and throttles, each queue's depth, the stream's age, both APIs."""
     seen = {
@@ -193,7 +230,7 @@ def watched(document: Document) -> Iterator[str]:
     functions, found = of_type(document, "AWS::Serverless::Function"), of_type(document, "AWS::SQS::Queue")
     expected = {
         *((metric, name) for metric in ("Errors", "Throttles") for name in functions),
-        *(("ApproximateNumberOfMessagesVisible", name) for name in found),
+        *((_depth(queue), name) for name, queue in found.items()),
         ("IteratorAge", "StreamFunction"),
         ("5xx", "HttpApi"),
     }
@@ -215,8 +252,9 @@ def tripwires(document: Document) -> Iterator[str]:
         else:
             heard.setdefault(match[1], set()).add(properties["LogGroupName"])
     for message, where in heard.items():
-        # HTTP requests reach no socket.
-        if groups - where - ({"/graphql-api/http"} if message == "A client is gone." else set()):
+        # Requests and webhooks reach no socket.
+        silent = {"/graphql-api/http", "/graphql-api/webhook"} if message == "A client is gone." else set()
+        if groups - where - silent:
             yield f"{message!r} is not heard everywhere"
 
 
@@ -246,6 +284,7 @@ def emulated(document: Document) -> Iterator[str]:
 RULES = (
     tables,
     safekeeping,
+    exports,
     stages,
     access_logs,
     routes,

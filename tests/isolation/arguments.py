@@ -19,12 +19,25 @@ from graphql import (
 from strawberry.utils.str_converters import to_camel_case
 
 from graphql_api.auth.plan import DEFAULTS, Tier
+from graphql_api.auth.secret_text import INVITATION, SecretText
 from graphql_api.store.uid import encode
 from tests.isolation.documents import roots
 from tests.isolation.party import Party, Pick, global_id
 from tests.isolation.request import Request
+from tests.isolation.sources import predicted_uid
 
-KINDS = ("Tenant", "Project", "Task", "Comment", "User", "Workflow")
+KINDS = (
+    "Tenant",
+    "Project",
+    "Task",
+    "Comment",
+    "User",
+    "Workflow",
+    "ApiKey",
+    "CustomFields",
+    "Job",
+    "Webhook",
+)
 TAKES_ANY = ("node", "nodes")
 TAKES_ANY_ID = "entityId"
 # Whose id an argument takes, where its name does not say so.
@@ -34,6 +47,7 @@ KIND_OF = {
     "afterTaskId": "Task",
     "projectId": "Project",
     "taskId": "Task",
+    "userId": "User",
 }
 # A subscription to tasks takes one of these, or none.
 WHOSE_TASKS = {"Project": "projectId", "Task": "taskId", "User": "assigneeId"}
@@ -41,12 +55,18 @@ SHARED_EMAILS = ("sam@same.example", "kim@same.example")
 STATES = ("todo", "in_progress", "in_review", "done")
 NO_CURSOR = "bm8gY3Vyc29yIHRoYXQgYW55Ym9keSB3YXMgZXZlciBnaXZlbg"
 NO_STATE, NO_EMAIL = "canary_nobody_end", "<nobody>.0@same.example"
+# As the plan of both is shipped: an edit of a plan is no tenant's doing, and shows to all of it.
+SETTLED: Mapping[str, Mapping[str, Any]] = {
+    "UpdatePlanInput": {
+        **{to_camel_case(name): value for name, value in vars(DEFAULTS[Tier.ENTERPRISE].limits).items()},
+        "features": list(DEFAULTS[Tier.ENTERPRISE].features),
+        "selfService": True,
+    },
+    "ChoosePlanInput": {"plan": Tier.ENTERPRISE},
+}
 FIXED: Mapping[str, Sequence[Any]] = {
     "first": (1, 2, 20, 20, 0, 101),
     "expectedVersion": (1, 2, 3),
-    # As the plan of both is shipped: an edit of a plan is no tenant's doing, and shows to all of it.
-    **{to_camel_case(name): (value,) for name, value in vars(DEFAULTS[Tier.ENTERPRISE].limits).items()},
-    "features": (list(DEFAULTS[Tier.ENTERPRISE].features),),
     "archived": (False, False, False, True),
     "completed": (False, True),
     "overdue": (False, True),
@@ -54,22 +74,59 @@ FIXED: Mapping[str, Sequence[Any]] = {
     "dueFrom": ("2039-12-01", "2040-01-02"),
     "dueTo": ("2040-01-02", "2040-03-01"),
     "since": ("2039-12-31T23:00:00Z", "2040-01-01T00:00:04Z"),
+    "from": ("2039-12-30", "2040-01-02"),
     "until": ("2040-02-01T00:00:00Z", "2040-01-01T00:00:04+00:00"),
+    # What a webhook is sent never leaves: nobody takes turns here.
+    "url": ("https://hooks.example.com/", "https://8.8.8.8/", "http://example.com/"),
+    "query": (
+        "subscription { taskChanged { id task { title } } }",
+        "subscription Named($after: String) { projectChanged(after: $after) { project { name } } }",
+        "{ viewer { id } }",
+    ),
+    "operationName": ("", "Named"),
+    "variables": ("{}", '{"after": ""}'),
+    "validDays": (30, 366, 367),
+    "overlapMinutes": (60, 0, 1441),
+    "options": ([], [], ["low", "high"]),
+    "filterable": (True, False),
+    "text": ("Hub", "hub"),
+    "number": ("1.5", 7),
+    "boolean": (True, False),
+    "date": ("2040-01-02",),
+    "choice": ("high", "low"),
+    "timeZone": ("UTC", "Europe/Paris"),
+    "defaultDueDays": (0, 7),
+    "emailDomains": (["same.example"],),
+    # Both tenants are needed to the end.
+    "confirm": ("late-1", "late-10"),
     "idempotencyKey": ("key-1", "key-2", "key-3", "key-4"),
 }
-TEXTS = frozenset({"name", "title", "description", "body", "adminName"})
+TEXTS = frozenset({"name", "title", "description", "body", "adminName", "reason"})
 # What is unique or counted shows in creations, and a cursor comes from a list: both are drawn more often.
-CREATIONS = ("createProject", "createTask", "createTasks", "addComment", "inviteUser")
+CREATIONS = (
+    "createApiKey",
+    "createWebhook",
+    "createProject",
+    "createTask",
+    "createTasks",
+    "addComment",
+    "inviteUser",
+)
 OPERATIONS = (
     "onboardTenant",
     "suspendTenant",
     "reactivateTenant",
     "tenants",
+    "tenantUsage",
+    "platformAuditEvents",
     "plans",
     "changePlan",
     "updatePlan",
+    "eraseTenant",
 )
-LISTS = ("projects", "tasks", "users", "changes")
+# For whoever has no token; with one they are refused.
+BY_NOBODY = ("signUp", "acceptInvite")
+LISTS = ("projects", "tasks", "users", "changes", "apiKeys", "auditEvents", "webhooks")
 SUBSCRIPTIONS = ("taskChanged", "projectChanged", "commentChanged")
 # By which an operation may come; the first is the plainest.
 METHODS = {
@@ -102,7 +159,13 @@ RARELY = (Way.LEFT_OUT,) * 6 + (Way.GIVEN,)
 MADE_UP = (Way.LEFT_OUT,) * 6 + (Way.NOBODYS,)
 OFTEN = (Way.LEFT_OUT, Way.LEFT_OUT, Way.GIVEN)
 MOSTLY = (Way.LEFT_OUT,) * 3 + (Way.GIVEN,) * 6 + (Way.NULL,)
-CHOICES = {"TaskFilter": RARELY, "ChangeFilter": OFTEN, "after": MADE_UP, "idempotencyKey": OFTEN}
+CHOICES = {
+    "TaskFilter": RARELY,
+    "ChangeFilter": OFTEN,
+    "AuditFilter": RARELY,
+    "after": MADE_UP,
+    "idempotencyKey": OFTEN,
+}
 
 
 class UnknownArgumentError(LookupError):
@@ -195,34 +258,42 @@ class Drawing:
     def _value(self, of: GraphQLInputType, name: str, owner: str) -> Any:
         if isinstance(of, GraphQLNonNull):
             return self._value(of.of_type, name, owner)
+        if name in FIXED:
+            return self._pick(FIXED[name])
         if isinstance(of, GraphQLList):
             return [self._value(of.of_type, name, owner) for _ in range(self._pick((1, 2, 3)))]
         if isinstance(of, GraphQLEnumType):
             return self._pick(sorted(of.values))
         if isinstance(of, GraphQLInputObjectType):
-            settled = self._workflow() if of.name == "UpdateWorkflowInput" else {}
-            types = {each: field.type for each, field in of.fields.items() if each not in settled}
-            if of.name == "ChangeFilter":
-                # What somebody did to a thing is mostly nothing.
-                types.pop(self._pick(("actorId", "entityId")))
-            return settled | self._members(types, of.name)
+            return self._input(of)
         return self._scalar(of, name, owner)
+
+    def _input(self, of: GraphQLInputObjectType) -> dict[str, Any]:
+        if of.name == "CustomFieldInput":
+            return self._field_value()
+        settled = self._workflow() if of.name == "UpdateWorkflowInput" else dict(SETTLED.get(of.name, {}))
+        types = {each: field.type for each, field in of.fields.items() if each not in settled}
+        if of.name == "ChangeFilter":
+            # What somebody did to a thing is mostly nothing.
+            types.pop(self._pick(("actorId", "entityId")))
+        return settled | self._members(types, of.name)
 
     def _scalar(self, of: GraphQLScalarType, name: str, owner: str) -> Any:
         if of.name == "ID":
             takes_any = owner in TAKES_ANY or name == TAKES_ANY_ID
             return self._id(self._pick(KINDS) if takes_any else kind_taken(name, owner))
-        if name in FIXED:
-            return self._pick(FIXED[name])
         if name in TEXTS:
             return self._text()
         values = {
             "email": self._email,
             "adminEmail": self._email,
             "status": self._state,
-            "to": self._state,
+            "to": self._day_or_state,
+            "key": self._key,
             "slug": lambda _: self._pick(self._slugs),
-            "after": lambda _: NO_CURSOR,
+            "after": self._place,
+            "token": lambda _: self._invitation(),
+            "subject": lambda _: "operator",
         }
         if name not in values:
             raise UnknownArgumentError(f"{owner} takes {name}: {of.name}")
@@ -257,17 +328,44 @@ class Drawing:
             )
         )
 
+    def _place(self, owner: str) -> str:
+        """Where in the log a replay begins; a list's cursor comes from its pages alone."""
+        if owner != "ReplayWebhookInput":
+            return NO_CURSOR
+        return str(self._resumption(self._pick((self._own, self._own, self._other))).get("after", NO_CURSOR))
+
     def _email(self, owner: str) -> str:
         source = self._pick((Way.OWN, Way.SHARED, Way.OTHERS))
         if source == Way.OTHERS and owner == "user":
             return self._strange(self._pick(self._other.emails), NO_EMAIL)
         return self._pick(SHARED_EMAILS if source == Way.SHARED else self._own.emails)
 
+    def _invitation(self) -> str:
+        """Not one that is good: whoever has it may use it."""
+        secret = SecretText(INVITATION, self._pick(self._slugs), predicted_uid(2, 0), "0" * 64)
+        return self._pick((secret.text, NO_CURSOR))
+
+    def _key(self, owner: str) -> str:
+        """Of a field that there is, or of one that can be made."""
+        made = tuple(f"more_{number}" for number in range(12))
+        return self._pick(made if owner == "CreateCustomFieldInput" else ("site", "site", "rank"))
+
     def _state(self, owner: str) -> str:
         source = self._pick((Way.SHARED,) * 6 + (Way.OWN, Way.OTHERS))
         if source == Way.OTHERS:
             return self._strange(self._other.state, NO_STATE)
         return self._own.state if source == Way.OWN else self._pick(STATES)
+
+    def _day_or_state(self, owner: str) -> str:
+        return self._pick(FIXED["dueTo"]) if owner.lower().endswith("usage") else self._state(owner)
+
+    def _field_value(self) -> dict[str, Any]:
+        """A value of a field that both tenants have under one key, mostly of its type."""
+        text = {"key": "site", "text": self._pick((*FIXED["text"], self._text()))}
+        choice = {"key": "rank", "choice": self._pick(FIXED["choice"])}
+        return self._pick(
+            (text, text, text, choice, {"key": "site", "number": 7}, {"key": "none", "text": "Hub"})
+        )
 
     def _workflow(self) -> dict[str, Any]:
         """A workflow of three states, the middle one the tenant's own or not; other tasks are moved along."""

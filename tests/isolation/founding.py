@@ -38,31 +38,47 @@ async def found(world: World, sources: Sources, party: Party) -> None:
         adminEmail=f"admin@{party.slug}.example",
         adminName=f"{party.canary} Admin",
     )
-    await world.as_(None, Role.PLATFORM, OPERATOR).mutate(
-        "changePlan", "tenant { plan }", slug=party.slug, plan="ENTERPRISE"
-    )
+    operator = world.as_(None, Role.PLATFORM, OPERATOR)
+    await operator.mutate("updatePlan", "plan { tier }", tier="ENTERPRISE", selfService=True)
+    await operator.mutate("changePlan", "tenant { plan }", slug=party.slug, plan="ENTERPRISE")
     party.people.append(Caller(party.slug, Role.ADMIN, founded["adminSubject"]))
     party.ids["User"].append(global_id("User", founded["adminSubject"]))
     for number, role in enumerate(ROLES[party.number], 1):
         name, email = f"{party.canary} {role}", f"person-{number}@same.example"
         invited = await _admin(world, party).mutate(
-            "inviteUser", "user { id }", name=name, email=email, role=role
+            "inviteUser", "user { id } token", name=name, email=email, role=role
         )
+        await world.by(Caller()).mutate("acceptInvite", "subject", token=invited["token"])
         party.learn("inviteUser", {}, invited)
         # The token claims the most: that the record allows less is for the product to know.
         party.people.append(Caller(party.slug, Role.ADMIN, predicted_uid(number, sources.salts[party.slug])))
 
 
 async def furnish(world: World, sources: Sources, party: Party, *, same_uids: bool) -> None:
-    """A first project with a task and a comment; from here on ids can be the tenant's own."""
+    """A first project with a task and a comment, an API key and a webhook; from here on ids can be the
+    tenant's own.
+    """
     if not same_uids:
         sources.salts[party.slug] = OWN_SALTS[party.number]
     admin, text = _admin(world, party), party.canary
+    for field in (
+        {"key": "site", "name": f"{text} site", "type": "TEXT", "filterable": True},
+        {"key": "rank", "name": f"{text} rank", "type": "CHOICE", "options": ["low", "high", text]},
+    ):
+        party.learn("", {}, await admin.mutate("createCustomField", "customFields { id }", **field))
     project = await admin.mutate("createProject", "project { id }", name=text)
     belongs = {"projectId": project["project"]["id"], "assigneeId": party.ids["User"][-1]}
     task = await admin.mutate("createTask", "task { id }", title=text, **belongs)
     comment = await admin.mutate("addComment", "comment { id }", taskId=task["task"]["id"], body=text)
-    for made in (project, task, comment):
+    key = await admin.mutate("createApiKey", "apiKey { id }", name=text)
+    webhook = await admin.mutate(
+        "createWebhook",
+        "webhook { id }",
+        url="https://hooks.example.com/",
+        query="subscription { taskChanged { id } }",
+        description=text,
+    )
+    for made in (project, task, comment, key, webhook):
         party.learn("", {}, made)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from graphql_api.errors import ErrorCode
-from graphql_api.store.schema import EXPIRY, INDEX_PARTITIONS, PARTITION, SORT, LogIndex
+from graphql_api.store.entity import entity_class, is_logged
+from graphql_api.store.schema import EXPIRY, INDEX_PARTITIONS, PARTITION, SORT, FamilyIndex, LogIndex
 from tests.asgi import Reply
 from tests.isolation.founding import Rows
 from tests.isolation.party import IsolationError, Party, global_id, legible, objects, plain
@@ -17,12 +18,21 @@ from tests.isolation.stage import Stage
 from tests.world import OPERATOR, Caller
 
 PLATFORM, CONNECTIONS = "P#", "C#"
+PLATFORM_AUDIT = "P#AUDIT"
+# What comes from one network address, or from anywhere, is counted whoever sends it; and what tenants change
+# of their own registrations and jobs is known again by a hash in which their names are.
+SHARED = ("P#BUDGET#", "P#IDEMPOTENCY#")
 _OWNER = re.compile(r"\A(?:T#([a-z0-9-]+)#|(P#|C#))")
-PARTITIONS = (PARTITION, *INDEX_PARTITIONS, LogIndex.TIMELINE.value.partition)
+PARTITIONS = (
+    PARTITION,
+    *INDEX_PARTITIONS,
+    LogIndex.TIMELINE.value.partition,
+    FamilyIndex.INVENTORY.value.partition,
+)
 # All that is kept of a connection outside its tenant: who it is, until when, and why it was refused.
 OF_A_SOCKET = {
     *(PARTITION, SORT, EXPIRY, "connection_id", "opened_at", "state", "refusal"),
-    *("tenant", "subject", "role", "token_expires_at"),
+    *("tenant", "subject", "role", "token_expires_at", "key"),
 }
 OVER_A_SOCKET = 200
 BREAKDOWN = ErrorCode.INTERNAL_SERVER_ERROR.value
@@ -50,9 +60,9 @@ def uids_in(rows: Iterable[tuple[str, str]], owner: str) -> set[str]:
 def ids_in(rows: Rows, owner: str) -> set[str]:
     """The global ids of everything the owner has."""
     return {
-        global_id(kind.capitalize(), partition.rpartition("#")[2])
+        global_id(entity_class(kind).__name__, partition.rpartition("#")[2])
         for partition, kind in rows
-        if owner_of(partition) == owner
+        if owner_of(partition) == owner and is_logged(kind)
     }
 
 
@@ -72,12 +82,19 @@ class Judge:
     def heard(self, party: Party, caller: Caller, request: Request, reply: Reply) -> None:
         """What a caller was answered."""
         answer = reply.json()
-        self._require_no_secrets(party, answer, reply, plain(request.arguments))
+        given = plain([request.arguments, *(self._refused(answer) if party is self._stage.operator else ())])
+        self._require_no_secrets(party, answer, reply, given)
         if caller.tenant is not None and caller not in party.people:
             self._require_nothing(reply, answer)
         result = (answer.get("data") or {}).get("result")
         if request.root in CREATIONS and isinstance(result, dict):
             self._require_own_effect(caller, request, result)
+
+    def _refused(self, answer: Any) -> Iterator[str]:
+        """Strangers: whom no tenant knows, the platform's log names as their tokens do."""
+        strangers = {party.people[0].subject for party in self._stage.parties}
+        refused = [each for each in objects(answer) if each.get("outcome") == "REFUSED"]
+        yield from (str(entry["subject"]) for entry in refused if entry["subject"] in strangers)
 
     def logged(self, party: Party, caller: Caller) -> None:
         """What was written down while a caller was served."""
@@ -88,9 +105,9 @@ class Judge:
             if found or json.loads(line).get("tenant") not in (None, caller.tenant):
                 raise IsolationError(f"logged for {party.slug}: {found or 'another tenant'} in {line}")
 
-    def received(self, party: Party, client: Client, frame: dict[str, Any]) -> None:
+    def received(self, party: Party, client: Client, frame: dict[str, Any], said: str) -> None:
         """What came over a socket, asked for or not."""
-        shown, given = legible(plain(frame)), legible(client.given(frame))
+        shown, given = legible(plain(frame)), legible(said)
         _require_no_breakdown(shown)
         if found := self._secrets_in(party, shown, given=given):
             raise IsolationError(f"{client.caller} was sent {found}: {shown}")
@@ -205,18 +222,30 @@ def _require_no_breakdown(shown: str) -> None:
 
 
 def _require_unchanged(before: Rows, rows: Rows, slugs: set[str]) -> None:
-    """What is of none of these owners; a socket is its tenant's, and of nobody's before one is known."""
+    """What is of none of these owners; a socket is its tenant's, and of nobody's before one is known. Whom no
+    tenant knows may leave an entry in the platform's audit log.
+    """
     for key in before.keys() | rows.keys():
         old, new = before.get(key), rows.get(key)
-        if old == new:
+        if old == new or key[0] == PLATFORM_AUDIT or key[0].startswith(SHARED):
             continue
         owner = owner_of(key[0])
         if owner == CONNECTIONS:
             owner = next(
                 (row["tenant"]["S"] for row in (old, new) if row and "S" in row.get("tenant", {})), ""
             )
+        if owner == PLATFORM and PLATFORM not in slugs:
+            owner = _who_began(key, old or new or {}, before | rows) or owner
         if owner and owner not in slugs:
             raise IsolationError(f"{slugs} changed {key}: {old} -> {new}")
+
+
+def _who_began(key: tuple[str, str], row: dict[str, Any], rows: Rows) -> str | None:
+    """The tenant that a job of the platform's is for, be it the job itself or the record of its request."""
+    if key[1] == "IDEMPOTENCY":
+        (uid,) = (each["S"] for each in row["uids"]["L"])
+        row, key = rows.get((f"P#JOB#{uid}", "JOB"), {}), ("", "JOB")
+    return row["slug"]["S"] if key[1] == "JOB" and row else None
 
 
 def _require_one_owner(row: dict[str, Any], owner: str) -> None:

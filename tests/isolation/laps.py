@@ -8,7 +8,11 @@ from tests.isolation.arguments import CREATIONS, METHODS, SUBSCRIPTIONS, Way
 from tests.isolation.documents import roots
 
 # What is removed is the newest of its kind; a project that has tasks cannot be.
-REMOVALS = ("deleteComment", "deleteTask", "restoreTask", "createProject", "deleteProject")
+REMOVALS = (
+    *("revokeApiKey", "deleteWebhook", "deleteComment", "deleteTask", "restoreTask"),
+    *("createProject", "deleteProject", "eraseTenant"),
+)
+BEGINNINGS = (*CREATIONS, "onboardTenant")
 STRANGER = -1
 
 
@@ -53,9 +57,9 @@ def route() -> list[str]:
     """Every root field: what makes things, what changes them, what reads them, what removes them; before
     things are made and again before they are removed, what tells of all that.
     """
-    others = [root for root in roots() if root not in (*CREATIONS, *REMOVALS, *SUBSCRIPTIONS)]
+    others = [root for root in roots() if root not in (*BEGINNINGS, *REMOVALS, *SUBSCRIPTIONS)]
     known = sorted(others, key=lambda root: roots()[root][0])
-    return [*SUBSCRIPTIONS, *CREATIONS, *known, *SUBSCRIPTIONS, *REMOVALS]
+    return [*SUBSCRIPTIONS, *BEGINNINGS, *known, *SUBSCRIPTIONS, *REMOVALS]
 
 
 def methods(root: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ Pick = Callable[[Sequence[Any]], Any]
 # In each pair one name begins, ends or is in all but a sign like the other.
 PAIRS = (("acme-1", "acme-10"), ("a-b", "a-b-c"), ("b-c", "a-b-c"), ("a-bc", "ab-c"))
 REMEMBERED = 8
+RECORD = "event-"  # how the id of a record of the stream begins
 _TOKEN = re.compile(r"[0-9A-Za-z_-]{12,}={0,2}")
 
 
@@ -78,9 +79,11 @@ class Party:
     def learn(self, root: str, arguments: dict[str, Any], answer: Any) -> None:
         """Remember the ids and the places in the change log of an answer, and how its list goes on."""
         for node in objects(answer):
-            # A change has a number, and an id that is nothing's.
-            is_change = "sequence" in node and "eventCursor" not in node
-            if isinstance(text := node.get("id"), str) and not is_change:
+            text = node.get("id")
+            # Nothing can be asked for by a change's id, which is its record's, nor by that of an audit entry.
+            is_change = is_record(text) or ("sequence" in node and "eventCursor" not in node)
+            is_entry = "outcome" in node
+            if isinstance(text, str) and not is_change and not is_entry:
                 _remember(self.ids[kind_of(text)], text)
             if isinstance(place := node.get("cursor" if is_change else "eventCursor"), str):
                 _remember(self.cursors, place)
@@ -88,7 +91,8 @@ class Party:
         if isinstance(result, dict) and result.get("pageInfo", {}).get("endCursor"):
             without = {name: value for name, value in arguments.items() if name != "after"}
             self.pages.append(ListPage(root, without, result["pageInfo"]["endCursor"]))
-            del self.pages[:-REMEMBERED]
+            of_this = [page for page in self.pages if page.root == root]
+            self.pages = [page for page in self.pages if page not in of_this[:-REMEMBERED]]
 
 
 def _remember(known: list[str], text: str) -> None:
@@ -109,6 +113,10 @@ def objects(value: Any) -> Iterator[dict[str, Any]]:
 
 def global_id(kind: str, uid: str) -> str:
     return base64.urlsafe_b64encode(f"{kind}:{uid}".encode()).decode()
+
+
+def is_record(text: object) -> bool:
+    return isinstance(text, str) and text.startswith(RECORD)
 
 
 def kind_of(text: str) -> str:

@@ -20,21 +20,22 @@ MAX_HELD = 12
 
 
 class Client:
-    """One caller's socket. `frames` are what came and nobody has taken; `held` are its subscriptions by id,
-    each with its root field. A socket that ends is followed by a new one.
+    """One caller's socket. `frames` are what came and nobody has taken, each with what was said to have it;
+    `held` are its subscriptions by id, each with its root field. A socket that ends is followed by a new one.
     """
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
         self.connection_id: str | None = None
-        self.frames: list[dict[str, Any]] = []
+        self.frames: list[tuple[dict[str, Any], str]] = []
         self.held: dict[str, str] = {}
         self.lock = asyncio.Lock()
         self._said: dict[str, str] = {}
         self._said_last = ""
 
     def hear(self, frame: dict[str, Any]) -> None:
-        self.frames.append(frame)
+        # At once: the same id may ask for something else before the frame is looked at.
+        self.frames.append((frame, self._said.get(frame.get("id", ""), self._said_last)))
         if frame["type"] in ("error", "complete"):
             self.held.pop(frame["id"], None)
 
@@ -43,10 +44,6 @@ class Client:
         self._said_last = plain(message)
         if "id" in message:
             self._said[message["id"]] = self._said_last
-
-    def given(self, frame: dict[str, Any]) -> str:
-        """What a frame answers."""
-        return self._said.get(frame.get("id", ""), self._said_last)
 
 
 class Gateway:
@@ -125,11 +122,13 @@ class Sockets:
             async with client.lock:
                 await self._end(client)
 
-    def taken(self, tenant: str | None) -> Iterator[tuple[Client, dict[str, Any]]]:
-        """The frames that came to the tenant's clients since the last look, one client's after another's."""
+    def taken(self, tenant: str | None) -> Iterator[tuple[Client, dict[str, Any], str]]:
+        """The frames that came to the tenant's clients since the last look, one client's after another's, and
+        what each answers.
+        """
         for client in self._of(tenant):
             frames, client.frames = client.frames, []
-            yield from ((client, frame) for frame in frames)
+            yield from ((client, frame, said) for frame, said in frames)
 
     def _of(self, tenant: str | None) -> Iterator[Client]:
         mine = [client for client in self._clients.values() if client.caller.tenant == tenant]
@@ -175,8 +174,8 @@ class Sockets:
             CALLER.reset(mark)
 
 
-def _answer(frames: list[dict[str, Any]], operation_id: str, *, is_event: bool) -> dict[str, Any]:
-    own = [frame for frame in frames if frame.get("id") == operation_id]
+def _answer(frames: list[tuple[dict[str, Any], str]], operation_id: str, *, is_event: bool) -> dict[str, Any]:
+    own = [frame for frame, _ in frames if frame.get("id") == operation_id]
     for frame in own:
         if frame["type"] == "error":
             return {"errors": frame["payload"]}

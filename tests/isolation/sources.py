@@ -1,5 +1,6 @@
 """Ids and time for each tenant by itself, so that a run can be repeated, and repeated without the other."""
 
+import hashlib
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -33,6 +34,11 @@ class Sources:
     def passed(self) -> int:
         """Seconds since the beginning, for the caller of the present request."""
         return self.seconds[CALLER.get()]
+
+    def secret(self) -> str:
+        """What is nobody's to guess elsewhere."""
+        caller = CALLER.get()
+        return hashlib.sha256(f"{caller} {self.made[caller]} {self.seconds[caller]}".encode()).hexdigest()
 
     def uid(self) -> str:
         caller = CALLER.get()

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from copy import deepcopy
+from ipaddress import IPv4Address
 from typing import Any
+from zlib import crc32
 
 import pytest
 from aiobotocore.session import get_session
@@ -15,9 +17,9 @@ from botocore.model import OperationModel
 from graphql_api.auth.identity import Role
 from graphql_api.auth.membership import Memberships
 from graphql_api.auth.tokens import Claims, TokenVerifier
-from graphql_api.bootstrap import MembershipReader
 from graphql_api.handlers.events import WebSocketHandler
 from graphql_api.operations.documents import Document, Documents
+from graphql_api.readers import MembershipReader
 from graphql_api.realtime.ingest import Ingest
 from graphql_api.realtime.services import MEMBERSHIP_SECONDS
 from graphql_api.realtime.subscriptions import Groups
@@ -131,7 +133,7 @@ class Stage:
         mark = CALLER.set(caller.tenant)
         headers = {**self._headers(caller), **headers, "x-request-id": request_id}
         try:
-            return await call(self.world.app, method, path, headers, body)
+            return await call(self.world.app, method, path, headers, body, address=_address(request_id))
         finally:
             CALLER.reset(mark)
 
@@ -209,10 +211,16 @@ class Stage:
         patch.setattr("graphql_api.bootstrap.build_schema", product)
         patch.setattr(Documents, "_prepared", _prepared_once)
         patch.setattr(Ingest, "_tenant", _logged_in_its_time)
+        patch.setattr("graphql_api.auth.secret_text.random_value", self.sources.secret)
+        patch.setattr("graphql_api.features.webhooks.change.new_secret", self.sources.secret)
         if plant is not None:
             patch.setattr(PolicyGuard, "watch", lambda *_: None)
             plant(patch)
-        world = await open_world(self._endpoint, now=self.sources.now, make_uid=self.sources.uid)
+        world = await open_world(
+            self._endpoint,
+            now=self.sources.now,
+            make_uid=self.sources.uid,
+        )
         self._resources.push_async_callback(world.services.close)
         database, read = (
             world.services.sources.database,
@@ -281,3 +289,8 @@ def _prepared_once(documents: Documents, source: str) -> Document:
     if source not in _PREPARED:
         _PREPARED[source] = _PREPARE(documents, source)
     return _PREPARED[source]
+
+
+def _address(request_id: str) -> str:
+    """One for each request, the same whatever goes on beside it."""
+    return str(IPv4Address(0x0A000000 + crc32(request_id.encode()) % 2**24))

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from tests.isolation.party import RECORD
 from tests.isolation.sources import Sources
 from tests.world import CALLER
 
@@ -52,7 +53,7 @@ class Stream:
             "ApproximateCreationDateTime": seen_at,
             "SequenceNumber": str(number),
         }
-        return {**record, "eventID": f"event-{number:05}", "dynamodb": written}
+        return {**record, "eventID": f"{RECORD}{number:05}", "dynamodb": written}
 
 
 def owner_of_record(record: dict[str, Any]) -> str:

@@ -65,6 +65,10 @@ async def stage(engine_endpoint: str) -> AsyncIterator[Stage]:
     stage = Stage(engine_endpoint, PAIRS[0], same_uids=False)
     try:
         await stage.open()
+        for party in stage.parties:
+            asked = Request("exportTenant", {"input": {}})
+            exported = await stage.send(party.people[0], asked, "request-0000")
+            party.learn("exportTenant", {}, exported.json()["data"])
         yield stage
     finally:
         await stage.close()

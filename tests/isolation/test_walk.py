@@ -29,12 +29,14 @@ async def test_every_field_serves_both_and_shows_neither(
             )
         )
         assert await trial.sweep() == 2
+        await trial.flush()
     finally:
         await trial.close()
     guard = trial.stage.world.guard
     assert guard.calls
     assert not guard.refused
-    assert guard.unused_grants == set()
+    # Who may take a whole tenant or goes the round for sinks answers no request; tests/iam have those.
+    assert {policy for policy, _ in guard.unused_grants} == {"lifecycle", "rounds"}
 
 
 @pytest.mark.parametrize("number", range(len(LAPS)))

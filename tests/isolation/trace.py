@@ -82,7 +82,7 @@ class Trace(ABC):
     def _listen(self, party: Party) -> list[str]:
         """What a party's clients were sent, strangers' among them, who learn nothing from it."""
         told: list[str] = []
-        for client, frame in self.stage.sockets.taken(party.slug):
+        for client, frame, _ in self.stage.sockets.taken(party.slug):
             if client.caller in party.people:
                 party.learn("", {}, frame.get("payload"))
             told.append(f"{client.caller.subject}: {plain(frame)}")

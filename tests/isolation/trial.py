@@ -84,6 +84,11 @@ class Trial:
         await self._look({party.slug for party in self.stage.parties})
         return closed
 
+    async def flush(self) -> None:
+        """Write down what all have used."""
+        await self.stage.world.services.usage.flush_all(10)
+        await self._look({*(party.slug for party in self.stage.parties), *LATECOMERS})
+
     async def hang_up(self, party: Party) -> None:
         """End the party's sockets."""
         await self.stage.sockets.hang_up(_tenant_of(party))
@@ -93,8 +98,8 @@ class Trial:
         """At the tables and the sockets, after something was done for these owners."""
         self._judge.stored(await self.stage.rows(), await self.stage.control_rows(), slugs)
         for party in (*self.stage.parties, self.stage.operator):
-            for client, frame in self.stage.sockets.taken(_tenant_of(party)):
-                self._judge.received(party, client, frame)
+            for client, frame, said in self.stage.sockets.taken(_tenant_of(party)):
+                self._judge.received(party, client, frame, said)
                 if client.caller in party.people:
                     self._learn(party, client, frame)
 

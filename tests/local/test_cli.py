@@ -18,7 +18,10 @@ pytestmark = pytest.mark.slow
 
 VIEWER = "{ viewer { email role } tenant { slug } }"
 CREATE = "mutation ($input: CreateProjectInput!) { createProject(input: $input) { __typename } }"
-INVITE = "mutation ($input: InviteUserInput!) { inviteUser(input: $input) { __typename } }"
+INVITE = (
+    "mutation ($input: InviteUserInput!) { inviteUser(input: $input) { ... on InviteUserPayload { token } } }"
+)
+ACCEPT = "mutation ($input: AcceptInviteInput!) { acceptInvite(input: $input) { __typename } }"
 ONBOARD = "mutation ($input: OnboardTenantInput!) { onboardTenant(input: $input) { __typename } }"
 PROJECTS = "{ projects(first: 100) { edges { node { name } } } }"
 
@@ -126,7 +129,8 @@ def test_a_token_for_an_operator(server: Server, directory: Path) -> None:
 
 def test_a_token_for_somebody_who_was_invited(server: Server, directory: Path) -> None:
     invitation = {"email": "zoe@acme.example", "name": "Zoe Okoye", "role": "MANAGER"}
-    server.data(token(directory, "--tenant", "acme"), INVITE, input=invitation)
+    invited = server.data(token(directory, "--tenant", "acme"), INVITE, input=invitation)
+    server.data(None, ACCEPT, input={"token": invited["inviteUser"]["token"]})
 
     zoe = token(directory, "--tenant", "acme", "--role", "MANAGER", "--user", "Zoe@Acme.example")
     assert server.data(zoe, VIEWER)["viewer"] == {"email": "zoe@acme.example", "role": "MANAGER"}

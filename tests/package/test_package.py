@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 # What the functions call, said once more: the package must not decide it by itself.
-CALLED = ("apigatewaymanagementapi", "dynamodb", "secretsmanager", "sts")
+CALLED = ("apigatewaymanagementapi", "dynamodb", "secretsmanager", "sqs", "sts")
 HASHED_UNCHECKED = 1  # PEP 552
 # One of each kind of partition.
 REGIONS = ("us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1", "eusc-de-east-1")

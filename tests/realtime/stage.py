@@ -19,6 +19,7 @@ from graphql_api.deadline import Deadline
 from graphql_api.handlers.events import (
     MAX_SECONDS,
     Event,
+    JobsHandler,
     Response,
     StreamHandler,
     SweepHandler,
@@ -26,12 +27,12 @@ from graphql_api.handlers.events import (
 )
 from graphql_api.realtime.gateway import GoneError, UndeliverableError
 from graphql_api.settings import Profile
-from tests.iam.guard import REGISTRY_READER_ROLE, Principal
-from tests.world import AUDIENCE, ISSUER, KEYS, REGISTRY, World, open_world, token, user_uid
+from tests.iam.guard import REGISTRY_READER_ROLE, ROUNDS_ROLE, Principal
+from tests.world import AUDIENCE, ISSUER, KEYS, REGISTRY, TENANT_POLICY, World, open_world, token, user_uid
 
 SUBPROTOCOL = "graphql-transport-ws"
-# What stays whoever has gone: the budget, the log, what groups ask, and how far the sweep has come.
-_STAYS = ("#BUDGET", "#LOG", "#HISTORY#", "#GROUP#")
+# What stays whoever has gone: both logs, the budget, what groups ask, and how far the sweep has come.
+_STAYS = ("#AUDIT", "#BUDGET", "#LOG", "#HISTORY#", "#GROUP#")
 
 
 class Clock:
@@ -180,12 +181,23 @@ class SweepFunction(SweepHandler):
     """The sweep's function, with the rights of its own role."""
 
     async def handle(self, seconds: float = MAX_SECONDS) -> int:
-        with _registry(None):
+        with _registry(ROUNDS_ROLE):
             return await super().handle(seconds)
 
 
+class JobsFunction(JobsHandler):
+    """The jobs' function, with the rights of its own roles."""
+
+    async def handle(self, seconds: float = MAX_SECONDS) -> int:
+        mark = TENANT_POLICY.set("lifecycle")
+        try:
+            return await super().handle(seconds)
+        finally:
+            TENANT_POLICY.reset(mark)
+
+
 @contextmanager
-def _registry(principal: Principal | None) -> Iterator[None]:
+def _registry(principal: Principal) -> Iterator[None]:
     mark = REGISTRY.set(principal)
     try:
         yield
@@ -203,6 +215,7 @@ class Stage:
         self.door = WebSocketHandler(world.services)
         self.stream = StreamFunction(world.services)
         self.sweep = SweepFunction(world.services)
+        self.jobs = JobsFunction(world.services)
         self._streams = streams
         self._iterator = iterator
         self._arn = arn

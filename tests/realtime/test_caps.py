@@ -8,7 +8,7 @@ import pytest
 from graphql_api.auth.identity import Role
 from graphql_api.realtime import census
 from graphql_api.realtime.sockets import MAX_SUBSCRIPTIONS
-from tests.features.builders import done
+from tests.features.builders import a_member, uid_in
 from tests.realtime.board import TITLES, happen, refusals, titles
 from tests.realtime.stage import Client, Clock, Stage
 from tests.world import token
@@ -126,10 +126,9 @@ async def test_counts_go_down_by_the_sweep_where_no_disconnect_was_told(clocked:
 async def test_two_hundred_clients_of_a_tenant_that_all_come_back_at_once_are_all_let_in(stage: Stage):
     admin = stage.world.as_("acme", Role.ADMIN)
     people = [
-        await done(admin, "inviteUser", "subject", email=f"{number}@acme.example", name=f"No. {number}")
-        for number in range(40)
+        await a_member(admin, email=f"{number}@acme.example", name=f"No. {number}") for number in range(40)
     ]
-    subjects = itertools.islice(itertools.cycle(people), 200)
+    subjects = itertools.islice(itertools.cycle(map(uid_in, people)), 200)
     clients = await asyncio.gather(*(come_back(stage, subject) for subject in subjects))
     assert await count(stage) == (200, 200)
     await happen(stage, "told")

@@ -50,7 +50,7 @@ def test_the_functions_and_policies_name_the_restored_tables(
     text = json.dumps(found)
 
     assert not {"Table", "ControlTable"} & found["Resources"].keys()
-    for function in ("HttpFunction", "WebSocketFunction", "StreamFunction", "SweepFunction"):
+    for function in ("HttpFunction", "WebSocketFunction", "StreamFunction", "SweepFunction", "JobsFunction"):
         assert environment(found, function)["TABLE_NAME"] == "data-restored"
         assert environment(found, function)["CONTROL_TABLE_NAME"] == "control-restored"
     assert found["Resources"]["StreamMapping"]["Properties"]["EventSourceArn"] == STREAM
@@ -71,8 +71,8 @@ def test_nothing_else_changes_but_the_mark_and_the_canary(
     arn = before["Resources"]["StreamMapping"]["Properties"]["EventSourceArn"]
 
     assert json.loads(text) == json.loads(json.dumps(before["Resources"]).replace(arn, "STREAM"))
-    assert text.count('"Enabled": "true", "Type": ') == 4
-    assert json.dumps(after).count(MARK) == 4
+    assert text.count('"Enabled": "true", "Type": ') == 5
+    assert json.dumps(after).count(MARK) == 5
 
 
 def test_no_canary_keeps_calls_on_the_old_tables(template: dict[str, Any]) -> None:

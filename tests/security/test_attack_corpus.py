@@ -48,7 +48,12 @@ async def world(engine_endpoint: str) -> AsyncIterator[World]:
 def in_production(opened: World) -> World:
     """The same installation as production answers for it, but for a table that is not reached by https."""
     services = opened.services
-    settings = replace(services.settings, profile=Profile.PRODUCTION, dynamodb_endpoint=None)
+    settings = replace(
+        services.settings,
+        profile=Profile.PRODUCTION,
+        dynamodb_endpoint=None,
+        webhook_allowed_networks=(),
+    )
     operations = Operations(build_schema(), Limits(), Profile.PRODUCTION)
     return World(replace(services, settings=settings, operations=operations), opened.guard)
 

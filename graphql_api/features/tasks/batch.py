@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from graphql_api.context import Info
+from graphql_api.context import Info, RequestContext
 from graphql_api.errors import ApiError, InvalidInputError
 from graphql_api.feature import mark_of
 from graphql_api.features.tasks.inputs import CreateTaskPayload, CreateTasksInput, TaskRowInput
 from graphql_api.features.tasks.rules import new_task
 from graphql_api.features.tasks.task import Task
+from graphql_api.metering.quota import no_room, take_room
 from graphql_api.results import Problem, problem_of
 from graphql_api.store.idempotency import UNMARKED, AlreadyDoneError, Mark
 from graphql_api.store.repository import Repository, together
@@ -34,7 +35,7 @@ async def create_all(info: Info, payload: CreateTasksInput) -> list[RowResult]:
     rows = MAX_ROWS if mark is UNMARKED else ROWS_PER_COMMIT
     # One after the other: the first record decides whether the key is new before any other row is written.
     for start in range(0, len(drafts), rows):
-        results += await _create_part(repository, drafts[start : start + rows], mark.part(start))
+        results += await _create_part(info.context, drafts[start : start + rows], mark.part(start))
     return results
 
 
@@ -48,18 +49,31 @@ async def _draft(fresh: Repository, row: TaskRowInput) -> Task | ApiError:
 
 
 async def _create_part(
-    repository: Repository, drafts: Sequence[Task | ApiError], mark: Mark
+    context: RequestContext, drafts: Sequence[Task | ApiError], mark: Mark
 ) -> list[RowResult]:
-    tasks = [draft for draft in drafts if isinstance(draft, Task)]
-    uids = [draft.uid if isinstance(draft, Task) else REFUSED for draft in drafts]
+    repository = context.repository
     try:
         await mark.require_new(repository.table)
+        drafts = await _with_room(context, drafts)
+        tasks = [draft for draft in drafts if isinstance(draft, Task)]
+        uids = [draft.uid if isinstance(draft, Task) else REFUSED for draft in drafts]
         writes = [*mark.record(uids), *map(repository.put, tasks)]
         if writes:
             await repository.commit(*writes, leaves=tasks)
     except AlreadyDoneError as done:
         return await _replayed(repository.fresh(), drafts, done.uids)
     return [_result(draft) for draft in drafts]
+
+
+async def _with_room(context: RequestContext, drafts: Sequence[Task | ApiError]) -> Sequence[Task | ApiError]:
+    """The drafts, of which those that the tenant's plan leaves no room for are refused: the last ones."""
+    tasks = [draft.uid for draft in drafts if isinstance(draft, Task)]
+    room = await take_room(context, Task, len(tasks)) if tasks else 0
+    allowed = frozenset(tasks[:room])
+    return [
+        draft if isinstance(draft, ApiError) or draft.uid in allowed else no_room(context, Task)
+        for draft in drafts
+    ]
 
 
 async def _replayed(

@@ -5,8 +5,12 @@ from typing import Annotated
 
 import strawberry
 
+from graphql_api.custom_fields.value import CustomFieldInput
 from graphql_api.features.tasks.task import Task, TaskPriority
 from graphql_api.results import Problem
+
+# The values of one task are one write, as the task is.
+ONE_TASKS = {"list_size": 1}
 
 
 @strawberry.input(description="A new task; it starts in the workflow's first state, at the board's end.")
@@ -17,6 +21,7 @@ class CreateTaskInput:
     due_on: date | None = None
     priority: TaskPriority = TaskPriority.MEDIUM
     assignee_id: strawberry.ID | None = None
+    custom_fields: list[CustomFieldInput] | None = strawberry.field(default=None, metadata=ONE_TASKS)
     idempotency_key: str | None = None
 
 
@@ -28,6 +33,7 @@ class TaskRowInput:
     due_on: date | None = None
     priority: TaskPriority = TaskPriority.MEDIUM
     assignee_id: strawberry.ID | None = None
+    custom_fields: list[CustomFieldInput] | None = strawberry.field(default=None, metadata=ONE_TASKS)
 
 
 @strawberry.input(description="Up to 100 tasks; each row is accepted or refused by itself.")
@@ -49,6 +55,11 @@ class UpdateTaskInput:
     due_on: strawberry.Maybe[date | None]
     priority: strawberry.Maybe[TaskPriority | None]
     assignee_id: strawberry.Maybe[strawberry.ID | None]
+    custom_fields: list[CustomFieldInput] | None = strawberry.field(
+        default=None,
+        description="Values to set; fields that are not named keep theirs.",
+        metadata=ONE_TASKS,
+    )
     idempotency_key: str | None = None
 
 

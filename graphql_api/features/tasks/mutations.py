@@ -37,7 +37,7 @@ class TaskMutation:
         permission_classes=[at_least(Role.MEMBER)],
     )
     async def create_task(self, info: Info, input: CreateTaskInput) -> CreateTaskResult | None:
-        task = await once(info.context.repository, info, input, Task, rules.create)
+        task = await once(info.context.repository, info, input, Task, rules.create, adds=1)
         return CreateTaskPayload(task=task)
 
     @strawberry.mutation(
@@ -68,7 +68,7 @@ class TaskMutation:
         permission_classes=[at_least(Role.MEMBER)],
     )
     async def delete_task(self, info: Info, input: DeleteTaskInput) -> DeleteTaskResult | None:
-        task = await once(info.context.repository, info, input, Task, rules.delete)
+        task = await once(info.context.repository, info, input, Task, rules.delete, adds=-1)
         return DeleteTaskPayload(task=task)
 
     @strawberry.mutation(
@@ -76,5 +76,5 @@ class TaskMutation:
         permission_classes=[at_least(Role.MEMBER)],
     )
     async def restore_task(self, info: Info, input: RestoreTaskInput) -> RestoreTaskResult | None:
-        task = await once(info.context.repository, info, input, Task, rules.restore)
+        task = await once(info.context.repository, info, input, Task, rules.restore, adds=1)
         return RestoreTaskPayload(task=task)

@@ -1,10 +1,15 @@
 """How a task comes to be, changes, moves, goes and comes back."""
 
 import dataclasses
+from datetime import date, timedelta
 from typing import Any
 
 from graphql_api import inputs
 from graphql_api.auth.identity import Identity, Role
+from graphql_api.auth.permissions import require_feature
+from graphql_api.auth.plan import PlanFeature
+from graphql_api.custom_fields.definition import CUSTOM_FIELDS_UID, CustomFields
+from graphql_api.custom_fields.value import Assignments, CustomFieldInput, assignments
 from graphql_api.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from graphql_api.features.projects import Project
 from graphql_api.features.tasks.inputs import (
@@ -35,24 +40,26 @@ async def new_task(fresh: Repository, row: CreateTaskInput | TaskRowInput) -> Ta
     """The task a row describes, stamped but not stored: everything it names is read in one batch."""
     project_uid = uid_of(Project, row.project_id)
     assignee_uid = None if row.assignee_id is None else uid_of(User, row.assignee_id)
-    workflow, _, _ = await _all_of(
+    workflow, values, _, _ = await _all_of(
         fresh.get(Workflow, WORKFLOW_UID),
+        _values(fresh, row.custom_fields),
         _open_project(fresh, project_uid),
         _assignable(fresh, assignee_uid),
     )
     uid = fresh.stamp.new_uid()
-    return fresh.new(
+    task = fresh.new(
         Task,
         uid=uid,
         project_uid=project_uid,
         assignee_uid=assignee_uid,
         title=inputs.line(row.title, "title"),
         description=inputs.optional_text(row.description, "description"),
-        due_on=row.due_on,
+        due_on=_due_on(row.due_on, fresh),
         priority=row.priority,
         status=workflow.first_state.key,
         position=_last_position(uid),
     )
+    return task.assigned(values)
 
 
 async def create(repository: Repository, payload: CreateTaskInput, mark: Mark) -> Task:
@@ -71,14 +78,15 @@ async def update(repository: Repository, payload: UpdateTaskInput, mark: Mark) -
         priority=(payload.priority, lambda given: inputs.present(given, "priority")),
         assignee_uid=(payload.assignee_id, lambda given: None if given is None else uid_of(User, given)),
     )
-    task, _, _ = await _all_of(
+    task, values, _, _ = await _all_of(
         fresh.get(Task, uid_of(Task, payload.id)),
+        _values(fresh, payload.custom_fields),
         _open_project(fresh, changes.get("project_uid")),
         _assignable(fresh, changes.get("assignee_uid")),
     )
     return await repository.update(
         task,
-        lambda now: dataclasses.replace(now, **changes),
+        lambda now: dataclasses.replace(now, **changes).assigned(values),
         expected_version=payload.expected_version,
         mark=mark,
     )
@@ -136,6 +144,21 @@ def _require_own(task: Task, caller: Identity) -> None:
         raise ForbiddenError("Only its creator or a manager may delete a task or bring it back.")
 
 
+async def _values(fresh: Repository, given: list[CustomFieldInput] | None) -> Assignments:
+    if not given:
+        return Assignments(None)
+    require_feature(fresh.stamp.actor, PlanFeature.CUSTOM_FIELDS)
+    return assignments(await fresh.find(CustomFields, CUSTOM_FIELDS_UID), given)
+
+
+def _due_on(given: date | None, fresh: Repository) -> date | None:
+    """The day given, or the one that the tenant's settings give to a new task."""
+    settings = fresh.stamp.actor.settings
+    if given is not None or settings.default_due_days is None:
+        return given
+    return settings.local_date(fresh.stamp.now()) + timedelta(days=settings.default_due_days)
+
+
 async def _open_project(fresh: Repository, uid: str | None) -> Project | None:
     if uid is None:
         return None
@@ -150,7 +173,7 @@ async def _assignable(fresh: Repository, uid: str | None) -> User | None:
         return None
     user = await fresh.get(User, uid)
     if user.status is not UserStatus.ACTIVE:
-        raise InvalidInputError("This person is suspended.", "assigneeId")
+        raise InvalidInputError("This person is not an active member.", "assigneeId")
     return user
 
 

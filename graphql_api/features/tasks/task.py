@@ -11,6 +11,9 @@ import strawberry
 from graphql_api.auth.identity import Role
 from graphql_api.auth.permissions import at_least
 from graphql_api.context import Info
+from graphql_api.custom_fields.definition import CUSTOM_FIELDS_UID, CustomFields
+from graphql_api.custom_fields.lists import slot_paths
+from graphql_api.custom_fields.value import Assignments, CustomFieldValue, StoredValue, shown
 from graphql_api.features.projects import Project
 from graphql_api.features.users import User
 from graphql_api.features.workflows.workflow import StateCategory
@@ -51,8 +54,9 @@ class TaskPriority(StrEnum):
 class Task(Node, Entity):
     kind: ClassVar[str] = "TASK"
     noun: ClassVar[str] = "Task"
+    bounded_by: ClassVar[str | None] = "max_tasks"
     guards: ClassVar[tuple[str, ...]] = ("version", "comments_version")
-    derived: ClassVar[frozenset[str]] = frozenset({"recent_comments", "comments_version"})
+    derived: ClassVar[frozenset[str]] = frozenset({"recent_comments", "comments_version", "slots"})
 
     project_uid: strawberry.Private[str]
     assignee_uid: strawberry.Private[str | None] = None
@@ -71,12 +75,17 @@ class Task(Node, Entity):
     )
     # Counts the changes of the two fields above, which are no version of the task's own.
     comments_version: strawberry.Private[int] = 0
+    # None rather than empty: what most tasks have not is not stored with each of them.
+    custom_fields: strawberry.Private[list[StoredValue] | None] = None
+    # For each index that tenants filter by, the key of the field whose value it holds; "" for none.
+    slots: strawberry.Private[list[str] | None] = None
 
     def placement(self) -> Placement:
         return Placement(
             project_pk=project_path(self.project_uid),
             assignee_pk=assignee_path(self.assignee_uid) if self.assignee_uid else None,
             listing_pk=shard_path(self.uid),
+            slots=slot_paths(self.custom_fields or (), self.slots or ()),
             position_sk=sort_key(self.position, self.uid),
             status_sk=sort_key(self.status, self.position, self.uid),
             agenda_sk=agenda_position(self.uid, self.due_on, self.completed_at),
@@ -90,6 +99,23 @@ class Task(Node, Entity):
         """The task in another state; entering a DONE state completes it, leaving one reopens it."""
         completed_at = (self.completed_at or now) if category is StateCategory.DONE else None
         return dataclasses.replace(self, status=status, completed_at=completed_at)
+
+    def assigned(self, values: Assignments) -> "Task":
+        """The task with other values of custom fields. Raises ConflictError."""
+        custom_fields, slots = values.onto(self.custom_fields or (), self.slots or ())
+        return dataclasses.replace(self, custom_fields=custom_fields or None, slots=slots or None)
+
+    @strawberry.field(
+        name="customFields",
+        description="Its values of your tenant's own fields, in their order; those without one are left out.",
+        permission_classes=[at_least(Role.VIEWER)],
+        metadata={"cost": 0},
+    )
+    async def values(self, info: Info) -> list[CustomFieldValue]:
+        if self.custom_fields is None:
+            return []
+        fields = await info.context.repository.find(CustomFields, CUSTOM_FIELDS_UID)
+        return shown(fields, self.custom_fields) if fields else []
 
     @strawberry.field(permission_classes=[at_least(Role.VIEWER)])
     async def project(self, info: Info) -> Project:

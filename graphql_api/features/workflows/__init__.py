@@ -2,6 +2,8 @@
 
 import strawberry
 
+from graphql_api.audit.acts import audited
+from graphql_api.audit.entry import AuditKind
 from graphql_api.auth.identity import Role
 from graphql_api.auth.permissions import at_least
 from graphql_api.context import Info
@@ -31,6 +33,7 @@ class WorkflowMutation:
         description="Replace the workflow. A state that tasks are in needs a replacement. Moving many "
         "tasks can take several calls: after DEADLINE_EXCEEDED repeat it, without expectedVersion.",
         permission_classes=[at_least(Role.ADMIN)],
+        extensions=[audited(AuditKind.ADMINISTRATION)],
     )
     async def update_workflow(self, info: Info, input: UpdateWorkflowInput) -> UpdateWorkflowResult | None:
         workflow = await once(info.context.repository, info, input, Workflow, update)

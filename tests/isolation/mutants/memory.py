@@ -23,8 +23,8 @@ def tenant_kept_for_the_process(patch: Patch) -> None:
     latest: dict[str, Family] = {}
     original = RequestContext._repository
 
-    def repository(self: Any, family: Family) -> Any:
-        opened: Any = original(self, family)
+    def repository(self: Any, family: Family, *actor: Any) -> Any:
+        opened: Any = original(self, family, *actor)
         opened.__class__ = _RepositoryOfTheLatest
         opened.families = latest
         latest[family[:1]] = family
@@ -102,11 +102,11 @@ def answers_kept_by_their_url(patch: Patch) -> None:
 def memberships_kept_by_subject(patch: Patch) -> None:
     original = Memberships._membership
 
-    async def membership(self: Any, tenant: str, subject: str) -> Any:
+    async def membership(self: Any, tenant: str, subject: str, ttl: float) -> Any:
         known = next((kept for (_, uid), kept in self._records.items() if uid == subject), None)
-        if known is not None and 0 <= self._clock() - known[0] < self._ttl:
+        if known is not None and 0 <= self._clock() - known[0] < ttl:
             return known[1]
-        return await original(self, tenant, subject)
+        return await original(self, tenant, subject, ttl)
 
     patch.setattr(Memberships, "_membership", membership)
 

@@ -13,9 +13,8 @@ from typing import Any, cast
 import pytest
 
 from graphql_api.auth.identity import Identity, Role
-from graphql_api.auth.membership import Memberships
 from graphql_api.auth.tokens import Claims, TokenVerifier
-from graphql_api.bootstrap import MembershipReader, Services, build_services
+from graphql_api.bootstrap import Services, build_services
 from graphql_api.context import RequestContext
 from graphql_api.deadline import Deadline
 from graphql_api.errors import UnauthenticatedError
@@ -23,8 +22,8 @@ from graphql_api.features.projects import Project
 from graphql_api.features.tenants import Tenant, TenantRegistration, TenantStatus
 from graphql_api.features.users import User
 from graphql_api.realtime.gateway import ApiGateway
-from graphql_api.realtime.services import MEMBERSHIP_SECONDS
-from graphql_api.realtime.subscriptions import Groups
+from graphql_api.schema import build_schema
+from graphql_api.settings import Settings
 from graphql_api.store.codec import Item
 from graphql_api.store.entity import Entity, key_of, to_item
 from graphql_api.store.keys import PLATFORM, Family, Key, tenant_family
@@ -45,8 +44,9 @@ def in_memory() -> Iterator[None]:
     """The product on memory and virtual time, and silent about what goes wrong, as it must all the time."""
     time = SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("graphql_api.context.Table", InMemoryTable)
-        patch.setattr("graphql_api.bootstrap.Table", InMemoryTable)
+        for module in ("bootstrap", "readers", "realtime.ingest", "sources"):
+            patch.setattr(f"graphql_api.{module}.Table", InMemoryTable)
+        patch.setattr("graphql_api.bootstrap.build_schema", cache(build_schema))
         patch.setattr("graphql_api.deadline.time", time)
         disabled = logging.root.manager.disable
         logging.disable(logging.CRITICAL)
@@ -57,8 +57,8 @@ def in_memory() -> Iterator[None]:
 
 
 @cache
-def _template() -> Services:
-    return build_services(settings("http://127.0.0.1:9"))
+def _settings() -> Settings:
+    return settings("http://127.0.0.1:9")
 
 
 class Tokens:
@@ -97,21 +97,13 @@ def start_process(
     database: MemoryDatabase, management: Any, new_uid: Callable[[], str], skew: float = 0.0
 ) -> Process:
     """A process whose clock goes `skew` seconds before the true one; `management` is the gateway's client."""
-    template, now = _template(), clock(skew)
-    read = MembershipReader(database).read
-    gateway = ApiGateway(template.settings)
+    now = clock(skew)
+    services = build_services(_settings(), now=now, make_uid=new_uid, database=database)
+    for memberships in (services.memberships, services.listeners):
+        memberships._clock = lambda: now().timestamp()
+    gateway = ApiGateway(services.settings)
     gateway._client = management
-    sources = replace(template.sources, database=database, now=now, new_uid=new_uid)
-    services = replace(
-        template,
-        sources=sources,
-        verifier=cast("TokenVerifier", Tokens()),
-        memberships=Memberships(read, clock=lambda: now().timestamp()),
-        listeners=Memberships(read, MEMBERSHIP_SECONDS, clock=lambda: now().timestamp()),
-        gateway=gateway,
-        groups=Groups(),
-    )
-    return Process(services)
+    return Process(replace(services, verifier=cast("TokenVerifier", Tokens()), gateway=gateway))
 
 
 def found_tenants(database: MemoryDatabase) -> None:

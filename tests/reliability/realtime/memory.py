@@ -1,28 +1,33 @@
 """DynamoDB in a dict: what `Table` promises, with conditions, lagging indexes and word of each write."""
 
-import re
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from decimal import Decimal
-from functools import cache
-from typing import Any
 
 from graphql_api.deadline import Deadline
+from graphql_api.store.capacity import Meter
 from graphql_api.store.client import Database
 from graphql_api.store.codec import Item
 from graphql_api.store.keys import Family, Key
-from graphql_api.store.schema import PARTITION, SORT, Index, LogIndex, control_definition, table_definition
+from graphql_api.store.schema import (
+    PARTITION,
+    SORT,
+    FamilyIndex,
+    Index,
+    LogIndex,
+    control_definition,
+    table_definition,
+)
 from graphql_api.store.table import MAX_BATCH_KEYS, MAX_TRANSACTION_ITEMS, StoreBusyError, Table
-from graphql_api.store.writes import Add, Condition, Delete, Put, Update, Write, key_attributes
+from graphql_api.store.writes import Add, Write
+from tests.reliability.realtime.effects import added, applied, condition_of, holds, key_of_write
 
 DATA, CONTROL = "data", "control"
-_TERM = re.compile(r"\A(attribute_(?:not_)?exists)\((\S+)\)\Z|\A(\S+) (=|<|<=|>|>=) (\S+)\Z")
 # What an index shows of an item: all of it, or only these attributes.
 _PROJECTIONS: dict[str, frozenset[str] | None] = {
     index["IndexName"]: None
     if index["Projection"]["ProjectionType"] == "ALL"
-    else frozenset(index["Projection"]["NonKeyAttributes"])
+    else frozenset(index["Projection"].get("NonKeyAttributes", ()))
     | {PARTITION, SORT, *(key["AttributeName"] for key in index["KeySchema"])}
     for definition in (table_definition(DATA), control_definition(CONTROL))
     for index in definition["GlobalSecondaryIndexes"]
@@ -53,7 +58,7 @@ class MemoryTable:
         self._sorts: dict[str, list[str]] = defaultdict(list)
         self._history: dict[Key, list[tuple[float, Item | None]]] = {}
         self._listed: dict[tuple[str, str], dict[Key, None]] = defaultdict(dict)
-        self._partitions = sorted({index.value.partition for index in (*Index, *LogIndex)})
+        self._partitions = sorted({index.value.partition for index in (*Index, *LogIndex, *FamilyIndex)})
 
     def set(self, key: Key, item: Item | None, *, at_once: bool = False) -> None:
         """Store an item, or take it away with None; `at_once` spares the indexes their lag."""
@@ -78,7 +83,9 @@ class MemoryTable:
             if low <= sort <= high:
                 yield self.items[Key(name, sort)]
 
-    def listed(self, index: Index | LogIndex, partition: str, low: str, high: str) -> list[Item]:
+    def listed(
+        self, index: Index | LogIndex | FamilyIndex, partition: str, low: str, high: str
+    ) -> list[Item]:
         """What an index shows by now, in order."""
         keys, projection = index.value, _PROJECTIONS[index.index_name]
         found: list[Item] = []
@@ -111,6 +118,7 @@ class MemoryDatabase(Database):
         self.answer: Gate = open_gate
         self.listeners: list[Listener] = []
         self.trespasses: list[str] = []
+        self.tokens: set[str] = set()  # of transactions that took effect; time does not take them away
 
     def apply(self, table: str, states: Mapping[Key, Item | None]) -> None:
         """Make the tables hold these items, and tell who listens what changed."""
@@ -135,9 +143,14 @@ class InMemoryTable(Table):
     """`Table` over a MemoryDatabase; each call takes effect at one moment."""
 
     def __init__(
-        self, database: Database, principal: Family, deadline: Deadline, name: str | None = None
+        self,
+        database: Database,
+        principal: Family,
+        deadline: Deadline,
+        name: str | None = None,
+        meter: Meter | None = None,
     ) -> None:
-        super().__init__(database, principal, deadline, name)
+        super().__init__(database, principal, deadline, name, meter)
         assert isinstance(database, MemoryDatabase)
         self._memory = database
         self._table = database.tables[name or DATA]
@@ -153,7 +166,7 @@ class InMemoryTable(Table):
 
     async def query(
         self,
-        index: Index | LogIndex,
+        index: Index | LogIndex | FamilyIndex,
         partition: str,
         low: str,
         high: str,
@@ -183,22 +196,37 @@ class InMemoryTable(Table):
         await self._leave("query")
         return found
 
-    async def commit(self, writes: Sequence[Write]) -> None:
-        keys = [_key(write) for write in writes]
+    async def commit(self, writes: Sequence[Write], token: str | None = None) -> None:
+        keys = [key_of_write(write) for write in writes]
         assert 0 < len(set(keys)) == len(keys) <= MAX_TRANSACTION_ITEMS
         await self._enter("commit", [key.partition for key in keys])
+        if len(writes) > 1 and token in self._memory.tokens:
+            await self._leave("commit")
+            return
         states: dict[Key, Item | None] = {}
         for key, write in zip(keys, writes, strict=True):
             standing = self._table.items.get(key)
-            if not holds(_condition(write), standing):
+            if not holds(condition_of(write), standing):
                 if len(writes) == 1 and standing is not None and write.applied_in(standing):
                     break
                 await self._leave("commit")
                 raise write.on_failure(None if standing is None else dict(standing))
-            states[key] = _applied(write, standing)
+            states[key] = applied(write, standing)
         else:
             self._memory.apply(self._name, {key: states[key] for key in keys if key in states})
+            self._memory.tokens |= {token} if token else set()
         await self._leave("commit")
+
+    async def add(self, write: Add) -> int:
+        await self._enter("add", [write.key.partition])
+        standing = self._table.items.get(write.key)
+        if not holds(write.condition, standing):
+            await self._leave("add")
+            raise write.on_failure(None if standing is None else dict(standing))
+        item = added(write, standing)
+        self._memory.apply(self._name, {write.key: item})
+        await self._leave("add")
+        return int(item[write.attribute]["N"])
 
     async def _enter(self, call: str, partitions: Sequence[str]) -> None:
         self._deadline.require()
@@ -211,74 +239,3 @@ class InMemoryTable(Table):
         await self._memory.answer(call, self._principal, ())
         if self._deadline.remaining() <= 0:
             raise StoreBusyError
-
-
-def _key(write: Write) -> Key:
-    key: Any = write
-    return key.key
-
-
-def _condition(write: Write) -> Condition:
-    conditioned: Any = write
-    return conditioned.condition
-
-
-def _applied(write: Write, standing: Item | None) -> Item | None:
-    """The item as the write leaves it; None where there is none."""
-    match write:
-        case Put():
-            return key_attributes(write.key) | write.item
-        case Update():
-            item = (standing or key_attributes(write.key)) | write.changes
-            return {name: value for name, value in item.items() if name not in write.removals}
-        case Add():
-            item = standing or key_attributes(write.key)
-            total = Decimal(item.get(write.attribute, {"N": "0"})["N"]) + write.by
-            return item | {write.attribute: {"N": str(total)}}
-        case Delete():
-            return None
-        case _:
-            return standing
-
-
-def holds(condition: Condition, standing: Item | None) -> bool:
-    """Whether a condition holds for the item that stands there."""
-    return any(
-        all(_holds(term, condition, standing or {}) for term in terms)
-        for terms in _alternatives(condition.expression)
-    )
-
-
-@cache
-def _alternatives(expression: str) -> list[list[tuple[str, ...]]]:
-    return [[_term(term) for term in terms.split(" AND ")] for terms in expression.split(" OR ")]
-
-
-def _term(text: str) -> tuple[str, ...]:
-    match = _TERM.match(text)
-    assert match is not None, f"a condition that is not known here: {text}"
-    return (match[1], match[2]) if match[1] else (match[4], match[3], match[5])
-
-
-def _holds(term: tuple[str, ...], condition: Condition, item: Item) -> bool:
-    stored = item.get(condition.names[term[1]])
-    if term[0] == "attribute_exists":
-        return stored is not None
-    if term[0] == "attribute_not_exists":
-        return stored is None
-    return stored is not None and _compares(term[0], stored, condition.values[term[2]])
-
-
-def _compares(operator: str, stored: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
-    ((kind, one),), ((other_kind, other),) = stored.items(), given.items()
-    if kind != other_kind:
-        return False
-    if kind == "N":
-        one, other = Decimal(one), Decimal(other)
-    return {
-        "=": one == other,
-        "<": one < other,
-        "<=": one <= other,
-        ">": one > other,
-        ">=": one >= other,
-    }[operator]

@@ -18,7 +18,7 @@ from graphql_api.realtime.ingest import Ingest
 from graphql_api.realtime.pushed import Progress
 from graphql_api.realtime.replay import Replay
 from graphql_api.realtime.sockets import Sockets
-from graphql_api.realtime.subscriptions import Standing, Subscription, Subscriptions
+from graphql_api.realtime.subscriptions import Listening, Standing, Subscription, Subscriptions
 from graphql_api.store.codec import decode
 from graphql_api.store.keys import partition, tenant_family
 from graphql_api.store.writes import ANYTHING, PRESENT, Put
@@ -134,10 +134,10 @@ def replay_before_registering(patch: Patch) -> None:
 def subscribers_by_index(patch: Patch) -> None:
     """Who listens is read from an index, which follows its table."""
 
-    async def of(self: Any, topic: tuple[str, ...]) -> list[Subscription]:
+    async def of(self: Any, topic: tuple[str, ...]) -> Listening:
         table: InMemoryTable = self._table
         items = await table.read_lagging(partition(self._family, "TOPIC", *topic))
-        return [decode(Subscription, item) for item in items]
+        return Listening([decode(Subscription, item) for item in items], [])
 
     patch.setattr(Subscriptions, "of", of)
 

@@ -5,6 +5,8 @@ from collections import Counter
 
 import pytest
 
+from graphql_api.store.keys import SEPARATOR
+from tests.reliability.realtime.memory import CONTROL
 from tests.reliability.realtime.schedule import Schedule
 from tests.reliability.realtime.trial import numbers, run_schedule
 from tests.reliability.realtime.weather import MAX_SKEW, RESTLESS, Plan
@@ -62,6 +64,12 @@ def test_no_fault_alone_breaks_a_promise(name: str):
 
 def test_a_schedule_is_the_same_each_time_it_is_run():
     assert _frames(run_schedule(3)) == _frames(run_schedule(3))
+
+
+def test_budgets_usage_and_audit_are_at_work_in_a_schedule():
+    written = run_schedule(3).database.tables[CONTROL].items
+    kinds = {key.partition.split(SEPARATOR)[2] for key in written if key.partition.startswith("T#")}
+    assert {"AUDIT", "BUDGET", "USAGE"} <= kinds
 
 
 def _frames(schedule: Schedule) -> list[tuple[str, list[bytes]]]:

@@ -71,7 +71,7 @@ class Plan:
     """Chances of what goes wrong, each for one call, invocation, connection or batch; nought by default.
 
     throttled    a call of the database is refused
-    lost         a commit takes effect, and its answer is lost
+    lost         a commit or an addition takes effect, and its answer is lost
     slow         a call takes seconds
     sluggish     all calls of an invocation take long
     killed       a stream function's process ends midway; `sockets_killed`: one of a socket
@@ -159,7 +159,7 @@ class Weather:
         """The way of its answer."""
         if self.dice.random() < 0.5:
             await self.travel()
-        if call == "commit" and self.strikes("lost", self.plan.lost):
+        if call in ("commit", "add") and self.strikes("lost", self.plan.lost):
             raise StoreBusyError
 
     async def travel(self) -> None:
