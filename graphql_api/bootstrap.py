@@ -52,6 +52,9 @@ from graphql_api.store.table import Table
 from graphql_api.store.uid import new_uid
 from graphql_api.webhooks.services import WebhookServices
 
+# A stranger is none of the tenant's, and whose token has expired may be one, or the tenant gone.
+NOBODYS = (StrangerError, ExpiredTokenError)
+
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
@@ -235,11 +238,11 @@ def _sinks(settings: Settings, seals: Seals, bus: Bus | None) -> tuple[Sink, ...
 
 
 def _of_token(kind: AuditKind, claims: Claims | None, error: ApiError | None = None) -> AuditEvent:
-    """Of a tenant and a person only if the token's signature says so; a stranger is none of the tenant's."""
+    """Of a tenant only if somebody of it comes, be they suspended; of the platform otherwise."""
     return AuditEvent(
         kind=kind,
         outcome=AuditOutcome.SUCCEEDED if error is None else AuditOutcome.REFUSED,
-        tenant=None if claims is None or isinstance(error, StrangerError) else claims.tenant,
+        tenant=None if claims is None or isinstance(error, NOBODYS) else claims.tenant,
         actor=claims.subject if claims else None,
         code=error.code.value if error else None,
     )

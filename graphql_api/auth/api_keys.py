@@ -14,8 +14,8 @@ from graphql_api.errors import RateLimitedError, UnauthenticatedError
 TTL = 30.0
 CAPACITY = 10_000
 # Look-ups of keys that this process does not know as good: at once, and then in a second.
-BURST_OF_TENANT, RATE_OF_TENANT = 20, 5.0
-BURST_OF_PROCESS, RATE_OF_PROCESS = 100, 20.0
+BURST_OF_TENANT, RATE_OF_TENANT = 200, 50.0
+BURST_OF_PROCESS, RATE_OF_PROCESS = 1000, 200.0
 MAX_TENANTS = 1000
 
 

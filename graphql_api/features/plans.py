@@ -225,7 +225,7 @@ class PlanMutation:
     @strawberry.mutation(
         description="Choose another plan for your tenant; takes effect at once for what your plan refused.",
         permission_classes=[at_least(Role.ADMIN)],
-        metadata={"rates": [FieldRate(Per.TENANT, burst=10, per_minute=1)], "past_quota": True},
+        metadata={"rates": [FieldRate(Per.USER, burst=10, per_minute=1)], "past_quota": True},
         extensions=[audited(AuditKind.ADMINISTRATION)],
     )
     async def choose_plan(self, info: Info, input: ChoosePlanInput) -> ChoosePlanResult | None:

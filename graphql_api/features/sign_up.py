@@ -45,7 +45,7 @@ RESERVED = frozenset(
 )
 RATES = (
     FieldRate(Per.ADDRESS, burst=10, per_minute=1),
-    FieldRate(Per.INSTALLATION, burst=200, per_minute=20),
+    FieldRate(Per.INSTALLATION, burst=1000, per_minute=100),
 )
 # Of the same call, sent several times at once: each try that fails was overtaken by a step of another.
 MAX_TRIES = 4

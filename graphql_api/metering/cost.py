@@ -95,7 +95,8 @@ class OperationProfile:
     """What a document says of one of its operations; of no request, so it may be kept with the document.
 
     `steps` are those of the whole document, `roots` the indexes of this operation's own; `uses` are those of
-    fields that have a rate.
+    fields that have a rate. `is_past_quota`: it may be asked for though the month's points are used up, as
+    what leads out of that must be (metadata `past_quota` of all its fields).
     """
 
     operation: OperationType
@@ -106,6 +107,7 @@ class OperationProfile:
     steps: Sequence[Step]
     defaults: Mapping[str, object]
     uses: Mapping[str, Uses] = field(default_factory=dict[str, Uses])
+    is_past_quota: bool = False
 
 
 def price(profile: OperationProfile, variables: Variables, limits: Limits) -> Cost:

@@ -50,15 +50,10 @@ class FieldRate:
 
 @dataclass(frozen=True, slots=True)
 class Uses:
-    """How often a document asks for a field that has rates.
-
-    `past_quota`: it may be asked for though the month's points are used up (metadata of the same name), as
-    what leads out of that must be.
-    """
+    """How often a document asks for a field that has rates."""
 
     rates: Sequence[FieldRate]
     number: int
-    past_quota: bool = False
 
 
 class Asking(Protocol):

@@ -15,6 +15,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLField,
     GraphQLInterfaceType,
     GraphQLNamedType,
     GraphQLObjectType,
@@ -89,6 +90,7 @@ class _Profiler:
                 steps=self.steps,
                 defaults=_defaults(node),
                 uses=self._uses(node),
+                is_past_quota=self._is_past_quota(node),
             )
             for node, of in zip(self.operations, sums, strict=True)
         }
@@ -100,11 +102,14 @@ class _Profiler:
             return {}
         asked = root_fields(node.selection_set, self.fragment_by_name)
         said = {name: metadata_of(root.fields[name]) for name in asked if name in root.fields}
-        return {
-            name: Uses(of["rates"], asked[name], past_quota="past_quota" in of)
-            for name, of in said.items()
-            if "rates" in of
-        }
+        return {name: Uses(of["rates"], asked[name]) for name, of in said.items() if "rates" in of}
+
+    def _is_past_quota(self, node: OperationDefinitionNode) -> bool:
+        """Whether all that the operation asks for may be asked for though the month's points are used up."""
+        root = self.schema.get_root_type(node.operation)
+        asked = root_fields(node.selection_set, self.fragment_by_name)
+        fields: Mapping[str, GraphQLField] = root.fields if root is not None else {}
+        return all(name in fields and "past_quota" in metadata_of(fields[name]) for name in asked)
 
     def _operation(self, node: OperationDefinitionNode) -> _Sums:
         self._check_directives(node.directives)

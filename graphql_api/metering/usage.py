@@ -20,7 +20,7 @@ from graphql_api.metering.figures import BACKGROUND, OTHER, Figures, of_capacity
 from graphql_api.metering.ledger import MAX_OPERATIONS, SHARDS, tallies
 from graphql_api.store.capacity import Consumed, Meter
 from graphql_api.store.keys import CONNECTIONS, PLATFORM, Family
-from graphql_api.store.table import StoreBusyError, Table
+from graphql_api.store.table import UNANSWERED, Table
 from graphql_api.store.writes import Tally
 
 FLUSH_SECONDS = 10.0  # between two flushes of a process
@@ -133,8 +133,6 @@ class Usage:
             settling = (self._settle(batch, deadline) for batch in list(self._unsettled))
             for failure in filter(None, await asyncio.gather(*settling, return_exceptions=True)):
                 _log.warning("Usage could not be written; it is tried again.", exc_info=failure)
-        except StoreBusyError as error:
-            _log.warning("Usage could not be written; it is tried again.", exc_info=error)
         finally:
             self._is_flushing = False
 
@@ -199,9 +197,15 @@ class Usage:
         """Who was frozen with figures of a tenant may wake when that is erased: nothing is written of it."""
         before = self._now().timestamp() - LATE_SECONDS
         late = [family for family, since in self._since.items() if since < before]
-        if late and self._erased is not None:
-            for family in await self._erased(late[:MAX_LATE], deadline):
-                self.forget(family)
+        if not late or self._erased is None:
+            return
+        try:
+            erased = await self._erased(late[:MAX_LATE], deadline)
+        except UNANSWERED as error:
+            _log.warning("Whether tenants are erased could not be read.", exc_info=error)
+            return
+        for family in erased:
+            self.forget(family)
 
     async def _settle(self, batch: _Batch, deadline: Deadline) -> None:
         await self._table(batch.family, deadline).commit(batch.writes, batch.token)

@@ -212,14 +212,16 @@ class Operations:
             return await self._executed(document, name, request, context, cost)
         assert who.tenant is not None, "a plan is a tenant's"
         family = tenant_family(who.tenant)
-        past_quota = any(use.past_quota for use in uses.values())
+        past_quota = document.profiles[name].is_past_quota
         rate = await self._charged(self._budgets, family, cost.points, context, past_quota=past_quota)
         try:
             result = await self._executed(document, name, request, context, cost)
         except (ApiError, RefusedError):
             self._budgets.refund(family, rate, cost.points)
             raise
-        used = cost.points - max(0, cost.nodes - objects_in(result.data))
+        # What failed may have read all that it was priced for, and more is in no answer.
+        unused = 0 if result.errors else max(0, cost.nodes - objects_in(result.data))
+        used = cost.points - unused
         standing = self._budgets.refund(family, rate, cost.points - used)
         extensions = {**result.extensions, "rateLimit": asdict(standing)}
         return replace(result, extensions=extensions, points=used)

@@ -52,17 +52,18 @@ class Rounds:
             async with room:
                 await self._look_at(tenant)
 
-        await together(map(look_at, tenants))
-        await self._passed(tenants[-1] if len(tenants) == MAX_TENANTS else "")
+        # To look at what is erased would be on its account, and so leave something of it.
+        await together(look_at(each.uid) for each in tenants if each.erasure_begun_at is None)
+        await self._passed(tenants[-1].uid if len(tenants) == MAX_TENANTS else "")
         return len(tenants)
 
-    async def _next(self, position: str) -> list[str]:
-        """The tenants behind a position, by slug."""
+    async def _next(self, position: str) -> list[TenantRegistration]:
+        """The tenants behind a position, by slug; erased ones among them."""
         wanted = REGISTRATIONS
         path = partition(PLATFORM, *wanted.partitions[0])
         low = after(position) if position else wanted.low
         items = await self._registry.query(wanted.index, path, low, LAST, MAX_TENANTS)
-        return [decode(TenantRegistration, item).uid for item in items]
+        return [decode(TenantRegistration, item) for item in items]
 
     async def _look_at(self, tenant: str) -> None:
         family = tenant_family(tenant)

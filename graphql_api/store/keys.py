@@ -77,7 +77,7 @@ def inventory_place(key: Key) -> tuple[str, str] | None:
     short and each item's own. None for what is no tenant's.
     """
     root, slug, *_ = key.partition.split(SEPARATOR)
-    if root != "T":
+    if root != "T" or not TENANT_SLUG.match(slug):
         return None
     digest = hashlib.sha256(f"{key.partition}\n{key.sort}".encode()).hexdigest()[:32]
     return inventory_partition(tenant_family(slug), int(digest[:8], 16) % INVENTORY_SHARDS), digest

@@ -38,6 +38,19 @@ async def test_a_month_that_is_used_up_refuses_until_a_better_plan_is_chosen(eng
     await world.services.close()
 
 
+async def test_what_leads_out_of_a_month_takes_nothing_else_with_it(engine_endpoint: str):
+    clock = Clock()
+    world = await open_world(engine_endpoint, now=clock)
+    member = await used_up(world)
+    clock.forward(seconds=REMEMBERED.total_seconds() + 1)
+    skipped = "choosePlan(input: {plan: FREE}) @skip(if: true) { __typename }"
+    made = 'createProject(input: {name: "More"}) { __typename }'
+    for query in (f"mutation {{ {skipped} {made} }}", f"mutation {{ {made} {skipped} }}"):
+        _, payload = await ask(member, query)
+        assert payload["errors"][0]["extensions"]["code"] == "QUOTA_EXCEEDED"
+    await world.services.close()
+
+
 async def test_the_next_month_begins_anew_and_another_tenant_has_its_own(engine_endpoint: str):
     clock = Clock()
     world = await open_world(engine_endpoint, now=clock)

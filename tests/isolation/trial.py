@@ -20,6 +20,7 @@ THREE_HOURS = 3 * 3600
 LATECOMERS = ("late-1", "late-10")
 
 _BUDGET = re.compile(r',?"rateLimit":{[^}]*}')
+_SEAL = re.compile(r'(?<="endCursor":")([^"]*?)[^"]{23}(?=")')
 
 
 class Trial:
@@ -136,11 +137,12 @@ def _tenant_of(party: Party) -> str | None:
 
 
 def verdict(request: Request, reply: Reply) -> Any:
-    """What there is to compare of two answers: everything, with four exceptions.
+    """What there is to compare of two answers: everything, with five exceptions.
 
     New things in a batch differ by their ids: their kind is compared. An answer may repeat what it was asked:
     stand-ins count as what they stand for. Without data nothing was executed, and the request is repeated in
     part: its codes are compared. What is left of a budget is the tenant's own, and less after each request.
+    A cursor is sealed together with its list's filter: its place is compared, its seal is not.
     """
     answer = reply.json()
     if "data" not in answer:
@@ -148,7 +150,7 @@ def verdict(request: Request, reply: Reply) -> Any:
     result = (answer["data"] or {}).get("result")
     if request.root == "createTasks" and result and "results" in result:
         return [each.get("message", each["__typename"]) for each in result["results"]]
-    body = _BUDGET.sub("", reply.body.decode())
+    body = _SEAL.sub(r"\1", _BUDGET.sub("", reply.body.decode()))
     for foreign, stand_in in request.foreign.items():
         body = body.replace(stand_in, foreign)
     return reply.status, body

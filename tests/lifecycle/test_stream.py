@@ -1,9 +1,11 @@
 """What the stream's function makes of an erasure, and of removals that are none."""
 
 from graphql_api.auth.identity import Role
+from tests.audit.signer import KeySigner
 from tests.features.builders import a_project, a_task
+from tests.iam.guard import TenantSession
 from tests.lifecycle.estate import begun, dump, furnish, of, operator, take_away, traces, work
-from tests.realtime.stage import Clock, Stage
+from tests.realtime.stage import Clock, Stage, open_stage
 
 
 async def test_records_that_come_late_do_not_begin_a_log_anew(stage: Stage, clock: Clock) -> None:
@@ -66,3 +68,18 @@ async def test_a_socket_that_is_only_counted_holds_nothing_up(stage: Stage, cloc
     await stage.take_away(*gone)
     await work(stage, clock, await begun(operator(stage.world), "eraseTenant", slug="acme", confirm="acme"))
     assert traces("acme", await dump(stage)) == []
+
+
+async def test_the_round_over_tenants_passes_by_who_is_erased(engine_endpoint: str) -> None:
+    clock = Clock()
+    async with open_stage(engine_endpoint, now=clock, signer=KeySigner()) as stage:
+        await furnish(stage, "acme")
+        job = await begun(operator(stage.world), "eraseTenant", slug="acme", confirm="acme")
+        await work(stage, clock, job)
+        clock.forward(hours=1)
+        stage.world.guard.forget_calls()
+        await stage.sweep.handle()
+        seen = {call.principal for call in stage.world.guard.calls}
+        assert TenantSession("globex") in seen
+        assert TenantSession("acme") not in seen
+        assert traces("acme", await dump(stage)) == []

@@ -71,8 +71,8 @@ def test_nothing_else_changes_but_the_mark_and_the_canary(
     arn = before["Resources"]["StreamMapping"]["Properties"]["EventSourceArn"]
 
     assert json.loads(text) == json.loads(json.dumps(before["Resources"]).replace(arn, "STREAM"))
-    assert text.count('"Enabled": "true", "Type": ') == 5
-    assert json.dumps(after).count(MARK) == 5
+    assert text.count('"Enabled": "true", "Type": ') == 6
+    assert json.dumps(after).count(MARK) == 6
 
 
 def test_no_canary_keeps_calls_on_the_old_tables(template: dict[str, Any]) -> None:

