@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from graphql_api.audit.heads import Heads, Signer
 from graphql_api.deadline import Deadline
-from graphql_api.errors import DeadlineExceededError
 from graphql_api.features.tenants import REGISTRATIONS, TenantRegistration
 from graphql_api.sinks.giving import Giving
 from graphql_api.sinks.sink import Sink
@@ -77,7 +76,7 @@ class Rounds:
                     table = self._sources.control(family, self._deadline)
                     now, retention = self._sources.now, self._sources.log_retention
                     await Heads(table, family, self._signer, now=now, retention=retention).sign(head)
-            except (DeadlineExceededError, *UNANSWERED):
+            except UNANSWERED:
                 _log.warning("A tenant waits for the next round.", exc_info=True)
 
     async def _position(self) -> str:

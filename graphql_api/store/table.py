@@ -60,7 +60,7 @@ class StoreBusyError(DeadlineExceededError):
 
 
 # What a call may end with that says nothing of its items: for who can do without an answer.
-UNANSWERED = (StoreBusyError, BotoCoreError, ClientError)
+UNANSWERED = (DeadlineExceededError, BotoCoreError, ClientError)
 
 
 class Table:

@@ -1,11 +1,13 @@
 import asyncio
 import logging
 from random import Random
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from graphql_api.deadline import Deadline
-from graphql_api.errors import RateLimitedError
+from graphql_api.errors import DeadlineExceededError, RateLimitedError
 from graphql_api.metering.bucket import Bucket, EmptyBucketError, Granted, Rate
 from graphql_api.metering.budget import LEASE_SECONDS, Budgets
 from graphql_api.store.keys import Family, tenant_family
@@ -198,3 +200,11 @@ async def test_fifty_charges_at_once_wait_for_one_lease_of_their_tenant(installa
     assert all(await asyncio.gather(*(charged(process, 1, family) for family in families)))
     # A full bucket takes two: it is found full by the first.
     assert installation.writes() <= 4
+
+
+async def test_a_bucket_that_takes_longer_than_anybody_waits_is_one_that_does_not_answer():
+    async def late(*_: object) -> Granted:
+        raise DeadlineExceededError
+
+    budgets = Budgets(lambda *_: cast("Bucket", SimpleNamespace(take=late)), lambda: 1_000.0)
+    await budgets.charge(tenant_family("umbrella"), Rate(100, 1_000), 5, Deadline.after(5))
