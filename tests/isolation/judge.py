@@ -227,9 +227,7 @@ def _require_unchanged(before: Rows, rows: Rows, slugs: set[str]) -> None:
     """
     for key in before.keys() | rows.keys():
         old, new = before.get(key), rows.get(key)
-        # A flush writes what waits of every tenant's usage, beside whoever's request.
-        is_flushed = "#USAGE#" in key[0]
-        if old == new or is_flushed or key[0] == PLATFORM_AUDIT or key[0].startswith(SHARED):
+        if old == new or key[0] == PLATFORM_AUDIT or key[0].startswith(SHARED):
             continue
         owner = owner_of(key[0])
         if owner == CONNECTIONS:
